@@ -1,0 +1,41 @@
+"""What the scripts share: flags, quiet libraries, one clear error."""
+
+import logging
+import os
+import sys
+
+from absl import app
+from absl import flags
+
+
+def run(main, required):
+    """Runs a script's main function.
+
+    What the user did wrong ends the script with one line and exit code 1;
+    `--verbosity=1` adds the traceback.
+
+    Args:
+        main: Takes nothing; raises OSError, RuntimeError or ValueError for
+            what the user can mend.
+        required: Names of the flags that must be given.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("absl").addFilter(_is_for_users)
+    flags.mark_flags_as_required(required)
+
+    def checked(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
+        try:
+            main()
+        except (OSError, RuntimeError, ValueError) as error:
+            logging.getLogger("absl").debug("", exc_info=True)
+            sys.exit(f"{os.path.basename(argv[0])}: error: {error}")
+
+    app.run(checked)
+
+
+def _is_for_users(record):
+    """TensorFlow logs its own progress as if it were the program's."""
+    package = os.sep + "tensorflow" + os.sep
+    return record.levelno >= logging.WARNING or package not in record.pathname

@@ -1,0 +1,173 @@
+"""Prepared data sets to batches of crops and labels."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_pose import images
+from keras_pose.data import records
+from keras_pose.geometry import crop
+from keras_pose.geometry.volume import View
+
+_FILES_AT_ONCE = 8
+
+
+def training_batches(
+    folders, spec, batch_size, shuffle_buffer, seed, skip_batches=0
+):
+    """Shuffled batches without end; each pass gives every sample once.
+
+    The order is a function of the arguments alone, so `skip_batches` resumes
+    where an earlier run stopped.
+
+    Args:
+        folders: Data sets made by prepare.py.
+        spec: The PoseSpec of the network.
+        batch_size: Samples in a batch; every batch is full.
+        shuffle_buffer: Encoded images held in memory to shuffle.
+        seed: Of the order.
+        skip_batches: How many batches of the order to leave out.
+
+    Returns:
+        A tf.data.Dataset of the dicts of `batches`.
+    """
+    infos = [records.read_info(folder) for folder in folders]
+    dataset = tf.data.Dataset.sample_from_datasets(
+        [
+            _samples(folder, info, spec.skeleton, shuffle_seed=seed)
+            for folder, info in zip(folders, infos, strict=True)
+        ],
+        weights=[float(info.count) for info in infos],
+        seed=seed,
+    )
+    dataset = dataset.shuffle(shuffle_buffer, seed).repeat()
+    dataset = dataset.skip(skip_batches * batch_size)
+    return _batch(dataset, spec, batch_size, drop_remainder=True)
+
+
+def batches(folders, spec, batch_size):
+    """Every sample once, in the order of the records; the last batch is short.
+
+    Args:
+        folders: Data sets made by prepare.py.
+        spec: The PoseSpec of the network.
+        batch_size: Samples in a batch.
+
+    Returns:
+        A tf.data.Dataset of dicts: "image" (B, S, S, 3) uint8, "pose"
+        (B, J, 3) unit coordinates, "weight" (B, J, 3) of its coordinates,
+        "joints_mm" (B, J, 3), "weight_3d" (B, J), "view" a View, "name" (B,).
+    """
+    dataset = None
+    for folder in folders:
+        info = records.read_info(folder)
+        samples = _samples(folder, info, spec.skeleton)
+        dataset = dataset.concatenate(samples) if dataset else samples
+    return _batch(dataset, spec, batch_size, drop_remainder=False)
+
+
+def decode_image(encoded):
+    """Decodes a JPEG or PNG as Pillow does, (height, width, 3) uint8."""
+    # Despite its name it decodes PNGs too. TensorFlow's own choice of method
+    # is faster and off by up to 5 of 255.
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def count(folders):
+    """Number of samples in data sets."""
+    return sum(records.read_info(folder).count for folder in folders)
+
+
+def mean_bone_lengths(folders, skeleton):
+    """Mean bone lengths in mm of data sets, for the bones of `skeleton`.
+
+    Returns:
+        J numbers; 0 where no data set has both ends of the bone as a bone.
+    """
+    total = np.zeros(skeleton.num_joints)
+    weight = np.zeros(skeleton.num_joints)
+    for folder in folders:
+        info = records.read_info(folder)
+        source = info.skeleton
+        for parent, child in skeleton.bones:
+            index, source_parent = (
+                source.joints.index(name) if name in source.joints else -1
+                for name in (skeleton.joints[child], skeleton.joints[parent])
+            )
+            if index < 0 or source.parents[index] != source_parent:
+                continue
+            if info.bone_lengths_mm[index] > 0:
+                total[child] += info.count * info.bone_lengths_mm[index]
+                weight[child] += info.count
+    return tuple(float(x) for x in np.round(total / np.maximum(weight, 1), 3))
+
+
+def _samples(folder, info, skeleton, shuffle_seed=None):
+    """Decoded records, their joints those of `skeleton`."""
+    paths = [os.path.join(folder, shard["file"]) for shard in info.shards]
+    dataset = tf.data.Dataset.from_tensor_slices(paths)
+    if shuffle_seed is None:
+        dataset = tf.data.TFRecordDataset(dataset)
+    else:
+        dataset = dataset.shuffle(len(paths), shuffle_seed).interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(_FILES_AT_ONCE, len(paths)),
+        )
+    indices = np.array(skeleton.indices_in(info.skeleton))
+    known = (indices >= 0).astype(np.float32)
+
+    def decode(serialised):
+        record = records.decode(serialised, info.skeleton.num_joints)
+        for field in ("joints_mm", "joints_px"):
+            joints = tf.gather(record[field], np.maximum(indices, 0))
+            record[field] = joints * known[:, None]
+        for field in ("weight_3d", "weight_2d"):
+            weight = tf.gather(record[field], np.maximum(indices, 0))
+            record[field] = weight * known
+        return record
+
+    return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _batch(dataset, spec, batch_size, drop_remainder):
+    def example(record):
+        return _example(record, spec)
+
+    dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _example(record, spec):
+    """One record to one row of a batch."""
+    size, root = spec.input_size, spec.skeleton.root
+    transform = crop.crop_from_image(record["box"], size, spec.box_margin)
+    image = tf.numpy_function(
+        lambda pixels, matrix: images.crop_image(pixels, matrix, size),
+        [decode_image(record["image"]), transform],
+        tf.uint8,
+    )
+    joints_mm = record["joints_mm"]
+    root_mm = joints_mm[root : root + 1]
+    view = View(
+        transform,
+        record["intrinsics"],
+        record["distortion"],
+        root_mm[:, 2:],
+    )
+    # Root-relative labels need the root.
+    weight_3d = record["weight_3d"] * record["weight_3d"][root]
+    return {
+        "image": tf.ensure_shape(image, (size, size, 3)),
+        "pose": spec.volume.encode(
+            joints_mm, record["joints_px"], root_mm, view
+        ),
+        "weight": spec.volume.coordinate_weight(
+            record["weight_2d"][:, None], weight_3d[:, None]
+        ),
+        "joints_mm": joints_mm,
+        "weight_3d": weight_3d,
+        "view": view,
+        "name": record["name"],
+    }

@@ -1,0 +1,15 @@
+"""Data sets as they lie on disk: a module for each format.
+
+`SOURCES` maps the name that `prepare.py --source=` takes to a function
+`root folder -> Source`.
+"""
+
+from keras_pose.data.sources import mmpose
+from keras_pose.data.sources.source import Source
+
+__all__ = ["SOURCES", "Source"]
+
+SOURCES = {
+    "h36m_mmpose": mmpose.human36m,
+    "mpi_inf_3dhp_mmpose": mmpose.mpi_inf_3dhp,
+}

@@ -1,0 +1,156 @@
+"""The npz files of MMPose, for Human3.6M and MPI-INF-3DHP.
+
+`imgname` (N), `center` (N, 2) px and `scale` (N) of a square box, `part`
+(N, 17, 3) px with a visibility, `S` (N, 17, 4) camera frame in METRES with a
+visibility; beside it a pickle of cameras. Source: MMPose,
+tools/dataset_converters/preprocess_h36m.py and preprocess_mpi_inf_3dhp.py.
+"""
+
+import os
+import re
+
+import numpy as np
+
+from keras_pose.data.records import Sample
+from keras_pose.data.sources import files
+from keras_pose.data.sources.numpy_pickle import load_numpy_pickle
+from keras_pose.data.sources.source import Source
+from keras_pose.skeleton import H36M_17
+from keras_pose.skeleton import MPI_INF_3DHP_17
+
+_FIELDS = {
+    "imgname": ((None,), "U"),
+    "center": ((None, 2), "f"),
+    "scale": ((None,), "f"),
+    "part": ((None, 17, 3), "f"),
+    "S": ((None, 17, 4), "f"),
+}
+_PX_PER_SCALE = 200.0
+_BOX_PADDING = 1.2  # that `scale` holds around the joints
+_MM_PER_M = 1000.0
+
+_H36M_NAME = re.compile(
+    r"(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+)\.(?P<camera>\d+)"
+    r"_(?P<frame>\d+)\.\w+"
+)
+_3DHP_NAME = re.compile(
+    r"(?:.*/)?(?P<subject>S\d+)_(?P<action>Seq\d+)_(?P<camera>Cam\d+)"
+    r"_(?P<frame>\d+)\.\w+"
+)
+
+
+def human36m(root):
+    """Human3.6M: `h36m_train.npz`, `h36m_test.npz` or MMPose's own sample.
+
+    Args:
+        root: Folder with the npz, `cameras.pkl` and the images.
+    """
+    return _open(
+        "h36m_mmpose",
+        root,
+        ("h36m_train.npz", "h36m_test.npz", "test_h36m_body3d.npz"),
+        "cameras.pkl",
+        H36M_17,
+        _H36M_NAME,
+        lambda parts: (parts["subject"], parts["camera"]),
+    )
+
+
+def mpi_inf_3dhp(root):
+    """MPI-INF-3DHP's training frames.
+
+    The cameras' `h` is 204 in every file made by MMPose's converter, which
+    loses a digit; image sizes are read from the images instead.
+
+    Args:
+        root: Folder with the npz, `cameras_train.pkl` and the images.
+    """
+    return _open(
+        "mpi_inf_3dhp_mmpose",
+        root,
+        ("mpi_inf_3dhp_train.npz", "test_3dhp_train.npz"),
+        "cameras_train.pkl",
+        MPI_INF_3DHP_17,
+        _3DHP_NAME,
+        lambda parts: "{subject}_{action}_{camera}".format(**parts),
+    )
+
+
+def _open(name, root, npz_names, camera_file, skeleton, pattern, camera_key):
+    path = _first_file(root, npz_names)
+    rows = files.read_npz(path, _FIELDS)
+    cameras = load_numpy_pickle(os.path.join(root, camera_file))
+    if not isinstance(cameras, dict):
+        raise ValueError(
+            f"{os.path.join(root, camera_file)}: must hold a dict of cameras. "
+            f"Received: {type(cameras).__name__}"
+        )
+
+    def samples():
+        for row in range(len(rows["imgname"])):
+            image_name = str(rows["imgname"][row])
+            match = pattern.fullmatch(image_name)
+            if not match:
+                raise ValueError(
+                    f"{path}: `imgname` must be subject, action, camera and "
+                    f"frame. Received: {image_name!r}"
+                )
+            key = camera_key(match.groupdict())
+            if key not in cameras:
+                raise ValueError(
+                    f"{camera_file}: no camera {key!r} for {image_name}"
+                )
+            intrinsics, distortion = _lens(cameras[key], camera_file, key)
+            side = rows["scale"][row] * _PX_PER_SCALE / _BOX_PADDING
+            # The centre is a pixel, a box counts from the image's corner.
+            corner = rows["center"][row] + 0.5 - side / 2
+            part, joints = rows["part"][row], rows["S"][row]
+            yield Sample(
+                image=files.read_bytes(root, image_name),
+                name=image_name,
+                box=np.array([*corner, side, side], np.float32),
+                joints_mm=np.float32(joints[:, :3] * _MM_PER_M),
+                joints_px=np.float32(part[:, :2]),
+                weight_3d=np.float32(joints[:, 3]),
+                weight_2d=np.float32(part[:, 2]),
+                intrinsics=intrinsics,
+                distortion=distortion,
+                subject=match["subject"],
+                action=match["action"],
+                camera=match["camera"],
+                frame=int(match["frame"]),
+                source=name,
+            )
+
+    return Source(name, skeleton, len(rows["imgname"]), samples())
+
+
+def _first_file(root, names):
+    for name in names:
+        path = os.path.join(root, name)
+        if os.path.exists(path):
+            return path
+    raise ValueError(f"{root}: holds none of {', '.join(names)}")
+
+
+def _lens(entry, camera_file, key):
+    """Intrinsics (3, 3) px and distortion (5,) of a camera's entry.
+
+    Human3.6M's own tangential term lacks a factor 2 that OpenCV's has:
+    x (p1 y + p2 x) + p2 r2. Read as OpenCV's, it is off by 0.1 px on average.
+    """
+    try:
+        (fx, fy), (cx, cy) = (
+            np.float32(entry[field]).ravel() for field in "fc"
+        )
+        k1, k2, k3 = np.float32(entry.get("k", np.zeros(3))).ravel()
+        p1, p2 = np.float32(entry.get("p", np.zeros(2))).ravel()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{camera_file}: camera {key!r} must have f and c of 2 numbers, "
+            f"and k of 3 and p of 2 or neither. Received: {entry!r}"
+        ) from error
+    return (
+        np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32),
+        np.array([k1, k2, p1, p2, k3], np.float32),
+    )

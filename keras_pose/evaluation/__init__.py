@@ -1,0 +1,1 @@
+"""Scores of poses, and what they mean."""

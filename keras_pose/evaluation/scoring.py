@@ -1,0 +1,132 @@
+"""Runs a network over data sets and scores its poses."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_pose.data import pipeline
+from keras_pose.evaluation import metrics
+from keras_pose.geometry.volume import CropVolume
+from keras_pose.geometry.volume import View
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a network scored, and under which conventions.
+
+    Attributes:
+        mpjpe: mm, mean over frames and joints, roots laid on each other.
+        pa_mpjpe: mm, after a similarity transform a frame.
+        per_joint: {joint: (mpjpe, pa_mpjpe)} mm.
+        count: Frames scored.
+        root_depth: Where a crop volume's root depth came from: "true" for the
+            labels', "none" where the volume needs none.
+    """
+
+    mpjpe: float
+    pa_mpjpe: float
+    per_joint: dict[str, tuple[float, float]]
+    count: int
+    root_depth: str
+
+    def to_dict(self):
+        """The scores for a JSON file, units in the names."""
+        return {
+            "mpjpe_mm": self.mpjpe,
+            "pa_mpjpe_mm": self.pa_mpjpe,
+            "per_joint_mm": {
+                joint: {"mpjpe": mpjpe, "pa_mpjpe": pa_mpjpe}
+                for joint, (mpjpe, pa_mpjpe) in self.per_joint.items()
+            },
+            "frames": self.count,
+            "alignment": {"mpjpe": "root", "pa_mpjpe": "similarity"},
+            "aggregation": "mean over frames and known joints, root included",
+            "root_depth": self.root_depth,
+        }
+
+    def table(self):
+        """The scores as text, one joint a line."""
+        rows = [f"{'joint':<16}{'MPJPE':>10}{'PA-MPJPE':>10}  mm"]
+        rows += [
+            f"{joint:<16}{mpjpe:>10.2f}{pa_mpjpe:>10.2f}"
+            for joint, (mpjpe, pa_mpjpe) in self.per_joint.items()
+        ]
+        rows.append(f"{'mean':<16}{self.mpjpe:>10.2f}{self.pa_mpjpe:>10.2f}")
+        rows.append(
+            f"{self.count} frames; MPJPE: roots aligned; PA-MPJPE: similarity; "
+            f"root depth: {self.root_depth}"
+        )
+        return "\n".join(rows)
+
+
+def score(predict, spec, folders, batch_size, progress=None):
+    """Scores a network on every sample of data sets.
+
+    Args:
+        predict: (B, S, S, 3) uint8 -> {"pose": (B, J, 3) unit coordinates}.
+        spec: The network's PoseSpec.
+        folders: Data sets made by prepare.py.
+        batch_size: Images given to `predict` at once; fewer at the end.
+        progress: Called with the number of frames done.
+
+    Returns:
+        Scores.
+
+    Raises:
+        ValueError: No sample has a 3D pose, or one has no camera and the
+            network's crop volume needs it.
+    """
+    errors, pa_errors, weights = [], [], []
+    done = 0
+    for batch in pipeline.batches(folders, spec, batch_size):
+        pose = np.asarray(predict(batch["image"].numpy())["pose"])
+        done += len(pose)
+        known = batch["weight_3d"].numpy().any(axis=1)
+        view = View(*(part.numpy()[known] for part in batch["view"]))
+        _check_cameras(batch["name"].numpy()[known], view, spec)
+        predicted = spec.volume.decode(pose[known], view)
+        target = batch["joints_mm"].numpy()[known]
+        weight = batch["weight_3d"].numpy()[known]
+        errors.append(
+            metrics.joint_errors(predicted, target, spec.skeleton.root)
+        )
+        pa_errors.append(metrics.pa_joint_errors(predicted, target, weight))
+        weights.append(weight)
+        if progress:
+            progress(done)
+    errors, pa_errors, weights = map(
+        np.concatenate, (errors, pa_errors, weights)
+    )
+    if not len(weights):
+        raise ValueError(
+            "a score needs samples with a 3D pose. "
+            f"Received: none in {', '.join(folders)}"
+        )
+    per_joint = zip(
+        metrics.mean(errors, weights, axis=0),
+        metrics.mean(pa_errors, weights, axis=0),
+        strict=True,
+    )
+    return Scores(
+        float(metrics.mean(errors, weights)),
+        float(metrics.mean(pa_errors, weights)),
+        {
+            joint: (float(mpjpe), float(pa_mpjpe))
+            for joint, (mpjpe, pa_mpjpe) in zip(
+                spec.skeleton.joints, per_joint, strict=True
+            )
+        },
+        len(weights),
+        "true" if isinstance(spec.volume, CropVolume) else "none",
+    )
+
+
+def _check_cameras(names, view, spec):
+    if not isinstance(spec.volume, CropVolume):
+        return
+    for name, intrinsics in zip(names, view.intrinsics, strict=True):
+        if not intrinsics.any():
+            raise ValueError(
+                f"{name.decode()}: `intrinsics` must be known to score a "
+                "network with a crop volume. Received: none"
+            )

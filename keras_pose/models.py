@@ -1,0 +1,221 @@
+"""The network: pixel scaling, backbone, head, soft-argmax."""
+
+import os
+import typing
+
+import keras
+from keras import applications
+
+from keras_pose.layers import PixelScaling
+from keras_pose.layers import SoftArgmax3D
+
+
+class Backbone(typing.NamedTuple):
+    """A backbone of Keras and the pixels that its published weights expect."""
+
+    make: typing.Callable
+    published_scaling: str
+
+
+# Each ends in a feature map of 1/32 of the input. The last two families scale
+# pixels themselves.
+BACKBONES = {
+    "resnet50": Backbone(applications.ResNet50, "caffe"),
+    "resnet101": Backbone(applications.ResNet101, "caffe"),
+    "resnet152": Backbone(applications.ResNet152, "caffe"),
+    "resnet50v2": Backbone(applications.ResNet50V2, "inception"),
+    "resnet101v2": Backbone(applications.ResNet101V2, "inception"),
+    "resnet152v2": Backbone(applications.ResNet152V2, "inception"),
+    "mobilenetv3small": Backbone(applications.MobileNetV3Small, "none"),
+    "mobilenetv3large": Backbone(applications.MobileNetV3Large, "none"),
+    "efficientnetv2b0": Backbone(applications.EfficientNetV2B0, "none"),
+    "efficientnetv2s": Backbone(applications.EfficientNetV2S, "none"),
+    "efficientnetv2m": Backbone(applications.EfficientNetV2M, "none"),
+    "efficientnetv2l": Backbone(applications.EfficientNetV2L, "none"),
+}
+HEADS = ("integral", "regression")
+_STRIDE = 32
+# Names of the layers that `with_logits` finds again.
+_LOGITS = "logits"
+_SOFT_ARGMAX = "soft_argmax"
+
+
+def pose_net(
+    num_joints,
+    backbone="resnet50",
+    weights=None,
+    input_size=256,
+    head="integral",
+    deconv_layers=3,
+    deconv_filters=256,
+    depth_bins=64,
+    batch_norm_momentum=0.9,
+):
+    """Builds the functional model from pixels to a pose.
+
+    Args:
+        num_joints: J.
+        backbone: A key of `BACKBONES`.
+        weights: None, `"imagenet"` (downloaded by Keras), or the path of a
+            weights file of the same backbone without its top. Without
+            weights the report's pixel scaling is used, with them that which
+            the published weights expect.
+        input_size: Side of the input, px; a multiple of 32.
+        head: `"integral"`: a heatmap a joint and its soft-argmax.
+            `"regression"`: pooling and a dense layer.
+        deconv_layers: Transposed convolutions of the integral head, 0 to 3.
+            Each doubles the heatmap, which starts at 1/32 of the input.
+        deconv_filters: Their filters.
+        depth_bins: Cells of the heatmap along z.
+        batch_norm_momentum: Share that the moving statistics of batch norm
+            keep at each step, in backbone and head.
+
+    Returns:
+        A keras.Model from (B, S, S, 3) uint8 RGB to a dict: "pose" (B, J, 3)
+        in unit coordinates, and for the integral head "std" and "confidence"
+        as of `SoftArgmax3D`.
+
+    Raises:
+        ValueError: An argument is out of range, or the weights do not fit.
+        RuntimeError: The ImageNet weights could not be downloaded.
+
+    Source: Sun et al., "Integral Human Pose Regression", 2018; the head is
+    that of Xiao et al., "Simple Baselines for Human Pose Estimation", 2018.
+    """
+    _check(backbone, input_size, head, deconv_layers)
+    make, scaling = BACKBONES[backbone]
+    if weights is None and scaling != "none":
+        scaling = "report"
+    image = keras.Input(
+        (input_size, input_size, 3), dtype="uint8", name="image"
+    )
+    pixels = PixelScaling(scaling, name="pixel_scaling")(image)
+    backbone = _backbone(make, weights, input_size)
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = batch_norm_momentum
+    (features,) = keras.tree.flatten(backbone(pixels))
+    if head == "regression":
+        outputs = _regression_head(features, num_joints)
+    else:
+        for index in range(deconv_layers):
+            features = _deconv(
+                features, deconv_filters, batch_norm_momentum, index + 1
+            )
+        outputs = _integral_head(features, num_joints, depth_bins)
+    return keras.Model(image, outputs, name="pose_net")
+
+
+def with_logits(model):
+    """The same network that also returns "logits" (B, H, W, J, D).
+
+    Raises:
+        ValueError: The model has a regression head, which has no heatmaps.
+    """
+    if _LOGITS not in [layer.name for layer in model.layers]:
+        raise ValueError(
+            "`model` must have an integral head: a regression head has no "
+            f"heatmaps. Received: model={model.name}"
+        )
+    logits = model.get_layer(_LOGITS).output
+    outputs = _named(model.get_layer(_SOFT_ARGMAX).output)
+    return keras.Model(
+        model.inputs[0], {**outputs, "logits": logits}, name=model.name
+    )
+
+
+def _check(backbone, input_size, head, deconv_layers):
+    if backbone not in BACKBONES:
+        raise ValueError(
+            f"`backbone` must be one of {', '.join(BACKBONES)}. "
+            f"Received: backbone={backbone!r}"
+        )
+    if head not in HEADS:
+        raise ValueError(
+            f"`head` must be one of {HEADS}. Received: head={head!r}"
+        )
+    if input_size < _STRIDE or input_size % _STRIDE:
+        raise ValueError(
+            f"`input_size` must be a positive multiple of {_STRIDE} px. "
+            f"Received: input_size={input_size}"
+        )
+    if not 0 <= deconv_layers <= 3:
+        raise ValueError(
+            "`deconv_layers` must be 0 to 3. "
+            f"Received: deconv_layers={deconv_layers}"
+        )
+
+
+def _backbone(make, weights, input_size):
+    kwargs = {"include_top": False, "input_shape": (input_size, input_size, 3)}
+    if weights == "imagenet":
+        try:
+            backbone = make(weights="imagenet", **kwargs)
+        except Exception as error:  # Keras raises a bare Exception
+            raise RuntimeError(
+                "the ImageNet weights could not be downloaded; give `weights` "
+                f"the path of a file instead. Keras says: {error}"
+            ) from error
+    else:
+        backbone = make(weights=None, **kwargs)
+        if weights is not None:
+            if not os.path.isfile(weights):
+                raise ValueError(
+                    "`weights` must be None, 'imagenet' or a file. "
+                    f"Received: weights={weights!r}"
+                )
+            backbone.load_weights(weights)
+    # EfficientNetV2 takes no name of ours.
+    return keras.Model(backbone.inputs, backbone.outputs, name="backbone")
+
+
+def _small():
+    """The initializer of the head, that of Xiao et al."""
+    return keras.initializers.RandomNormal(stddev=0.001)
+
+
+def _deconv(x, filters, momentum, number):
+    x = keras.layers.Conv2DTranspose(
+        filters,
+        kernel_size=4,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=_small(),
+        name=f"deconv{number}",
+    )(x)
+    x = keras.layers.BatchNormalization(
+        momentum=momentum, name=f"deconv{number}_bn"
+    )(x)
+    return keras.layers.ReLU(name=f"deconv{number}_relu")(x)
+
+
+def _integral_head(features, num_joints, depth_bins):
+    x = keras.layers.Conv2D(
+        num_joints * depth_bins, 1, kernel_initializer=_small(), name="heatmaps"
+    )(features)
+    height, width = x.shape[1:3]
+    # Depth fastest: 12 % faster on a CPU than joints fastest.
+    logits = keras.layers.Reshape(
+        (height, width, num_joints, depth_bins), name=_LOGITS
+    )(x)
+    return _named(SoftArgmax3D(name=_SOFT_ARGMAX)(logits))
+
+
+def _named(soft_argmax_output):
+    return dict(
+        zip(("pose", "std", "confidence"), soft_argmax_output, strict=True)
+    )
+
+
+def _regression_head(features, num_joints):
+    x = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
+    # The bias starts at the centre of the volume.
+    x = keras.layers.Dense(
+        num_joints * 3,
+        bias_initializer=keras.initializers.Constant(0.5),
+        dtype="float32",
+        name="joints",
+    )(x)
+    pose = keras.layers.Reshape((num_joints, 3), dtype="float32", name="pose")
+    return {"pose": pose(x)}

@@ -1,0 +1,1 @@
+"""Trained networks as files: written, proved equal, loaded again."""

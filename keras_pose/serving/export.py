@@ -1,0 +1,135 @@
+"""A trained network to everything it can be deployed as, each proved equal."""
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+
+from keras_pose.serving import artefacts
+from keras_pose.serving import parity
+from keras_pose.serving.saved_model import export_saved_model
+from keras_pose.serving.tflite import export_tflite
+
+MAX_DIFFERENCE_MM = 0.1
+REPORT_FILE = "export_report.json"
+_CROPS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One artefact of an export.
+
+    Attributes:
+        name: Its file or folder.
+        megabytes: Its size.
+        worst_mm: Largest distance of a joint from the Keras model's.
+    """
+
+    name: str
+    megabytes: float
+    worst_mm: float
+
+
+def export(model_path, out, folders=()):
+    """Writes a SavedModel and TFLite files, and compares each with Keras.
+
+    Args:
+        model_path: A `.keras` file or the folder of a training run.
+        out: Folder to make; it must not exist.
+        folders: Data sets whose first crops serve for the comparison; smooth
+            noise where there is none.
+
+    Returns:
+        Rows, one an artefact.
+
+    Raises:
+        ValueError: An argument is wrong.
+        RuntimeError: An artefact differs by more than `MAX_DIFFERENCE_MM`;
+            it is removed, what is right is kept.
+    """
+    out = os.path.abspath(out)
+    if os.path.lexists(out):
+        raise ValueError(f"`out` must not exist yet. Received: {out}")
+    reference = artefacts.load(model_path)
+    if reference.kind != artefacts.KERAS:
+        raise ValueError(
+            "`model` must be a .keras file or the folder of a training run. "
+            f"Received: {model_path}"
+        )
+    spec = reference.spec
+    if folders:
+        images, view = parity.real_crops(folders, spec, _CROPS)
+    else:
+        images, view = parity.noise_crops(spec, _CROPS)
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    partial = tempfile.mkdtemp(prefix=".export-", dir=os.path.dirname(out))
+    try:
+        rows = []
+        for name in _write_all(reference.path, partial):
+            path = os.path.join(partial, name)
+            predict = artefacts.load(path).predict
+            worst = parity.worst_difference(
+                predict, reference.predict, spec, images, view
+            )
+            rows.append(Row(name, _megabytes(path), worst))
+            if worst > MAX_DIFFERENCE_MM:
+                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        _write_report(partial, rows, folders)
+        os.chmod(partial, 0o755)
+        os.rename(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    wrong = [row for row in rows if row.worst_mm > MAX_DIFFERENCE_MM]
+    if wrong:
+        raise RuntimeError(
+            f"an artefact must be within {MAX_DIFFERENCE_MM} mm of the Keras "
+            "model; it was removed. Received: "
+            + ", ".join(f"{row.name}: {row.worst_mm:.4f} mm" for row in wrong)
+        )
+    return rows
+
+
+def table(rows):
+    """The rows as text."""
+    lines = [f"{'artefact':<20}{'MB':>8}{'worst joint, mm':>18}"]
+    lines += [
+        f"{row.name:<20}{row.megabytes:>8.1f}{row.worst_mm:>18.5f}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _write_all(model_path, folder):
+    """Writes every artefact into `folder`; returns their names."""
+    model, spec = artefacts.load_keras_model(model_path)
+    saved_model = os.path.join(folder, "saved_model")
+    export_saved_model(model, spec, saved_model)
+    names = ["saved_model"]
+    for name, float16 in (
+        ("model_float32.tflite", False),
+        ("model_float16.tflite", True),
+    ):
+        export_tflite(saved_model, spec, os.path.join(folder, name), float16)
+        names.append(name)
+    return names
+
+
+def _write_report(folder, rows, folders):
+    content = {
+        "artefacts": [dataclasses.asdict(row) for row in rows],
+        "compared_on": list(folders) or "smooth noise",
+        "limit_mm": MAX_DIFFERENCE_MM,
+    }
+    path = os.path.join(folder, REPORT_FILE)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+
+
+def _megabytes(path):
+    files = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in names
+    ]
+    return sum(os.path.getsize(file) for file in files or [path]) / 1e6

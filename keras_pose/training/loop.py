@@ -1,0 +1,221 @@
+"""The training loop, one for every strategy.
+
+Keras's own `fit` does not run under several workers, so the loop is written
+out; it drives Keras's callbacks, so that its progress bar, TensorBoard and any
+callback of a user work as they do there.
+"""
+
+import os
+import sys
+
+import keras
+from absl import logging
+
+from keras_pose import config as config_lib
+from keras_pose import models
+from keras_pose.data import pipeline
+from keras_pose.evaluation import scoring
+from keras_pose.geometry.volume import CropVolume
+from keras_pose.geometry.volume import MetricVolume
+from keras_pose.pose_spec import PoseSpec
+from keras_pose.serving import artefacts
+from keras_pose.skeleton import SKELETONS
+from keras_pose.training import step as step_lib
+from keras_pose.training.optimizer import make_optimizer
+from keras_pose.training.workdir import BEST_FILE
+from keras_pose.training.workdir import Checkpoints
+from keras_pose.training.workdir import open_workdir
+
+
+def fit(config, workdir, strategy, callbacks=()):
+    """Trains a network, or goes on where the run in `workdir` stopped.
+
+    Writes to `workdir`: `config.json`, `checkpoints/`, `tensorboard/`, and
+    `best.keras`, the network with the lowest validation MPJPE (the last one
+    where there is no validation data).
+
+    Args:
+        config: The Config.
+        workdir: Folder of the run.
+        strategy: A tf.distribute.Strategy, as of `make_strategy`.
+        callbacks: Further Keras callbacks.
+
+    Returns:
+        The best validation MPJPE in mm, or None without validation data.
+
+    Raises:
+        ValueError: The config, the data or the folder is wrong.
+    """
+    config_lib.check(config)
+    train = config.train
+    spec = make_spec(config)
+    steps = _steps_per_epoch(config, strategy)
+    open_workdir(workdir, config)
+
+    keras.utils.set_random_seed(train.seed)
+    with strategy.scope():
+        model = make_model(config, spec)
+        step_lib.synchronise_batch_norm(
+            model, strategy.num_replicas_in_sync > 1
+        )
+        optimizer = make_optimizer(
+            train.optimizer,
+            train.schedule,
+            train.learning_rate,
+            train.warmup_steps,
+            steps * train.epochs,
+        )
+        optimizer.build(model.trainable_variables)
+        checkpoints = Checkpoints(workdir, model, optimizer)
+    first_epoch = checkpoints.restore()
+    best = float(checkpoints.best.numpy())
+    if first_epoch:
+        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
+
+    terms = step_lib.make_losses(config.loss)
+    train_step = step_lib.make_train_step(
+        _with_what_losses_need(model, terms), optimizer, terms, spec, strategy
+    )
+    predict = step_lib.make_predict(model, strategy)
+    batches = iter(
+        strategy.experimental_distribute_dataset(
+            pipeline.training_batches(
+                config.data.train,
+                spec,
+                train.batch_size,
+                config.data.shuffle_buffer,
+                train.seed,
+                skip_batches=first_epoch * steps,
+            )
+        )
+    )
+    # Callbacks ask their model for its optimizer; the network that is saved
+    # stays without one.
+    callback_model = keras.Model(model.inputs, model.outputs)
+    callback_model.compile(optimizer=optimizer)
+    callback_list = keras.callbacks.CallbackList(
+        [
+            keras.callbacks.TensorBoard(
+                os.path.join(workdir, "tensorboard"), write_graph=False
+            ),
+            *callbacks,
+        ],
+        add_progbar=True,
+        model=callback_model,
+        epochs=train.epochs,
+        steps=steps,
+        # A log file gets a line an epoch, a terminal a bar that moves.
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    callback_list.on_train_begin()
+    for epoch in range(first_epoch, train.epochs):
+        callback_list.on_epoch_begin(epoch)
+        logs = _run_epoch(train_step, batches, steps, callback_list)
+        if (epoch + 1) % train.validation_every == 0 or (
+            epoch + 1 == train.epochs
+        ):
+            score = _validate(config, spec, predict, logs)
+            if score is None or score <= best:
+                best = best if score is None else score
+                _save(spec, model, strategy, workdir)
+        checkpoints.save(epoch + 1, best)
+        callback_list.on_epoch_end(epoch, logs)
+        if callback_model.stop_training:
+            break
+    callback_list.on_train_end()
+    return best if config.data.validation else None
+
+
+def make_spec(config):
+    """The PoseSpec of a config's network."""
+    if config.data.skeleton not in SKELETONS:
+        raise ValueError(
+            f"`data.skeleton` must be one of {', '.join(SKELETONS)}. "
+            f"Received: {config.data.skeleton!r}"
+        )
+    skeleton = SKELETONS[config.data.skeleton]
+    if skeleton.root is None:
+        raise ValueError(
+            "`data.skeleton` must have a root joint. "
+            f"Received: {config.data.skeleton!r}"
+        )
+    if config.model.volume == "metric":
+        volume = MetricVolume(config.model.metric_size)
+    else:
+        volume = CropVolume(config.model.input_size, config.model.crop_depth)
+    return PoseSpec(
+        skeleton,
+        volume,
+        config.model.input_size,
+        config.data.box_margin,
+        pipeline.mean_bone_lengths(config.data.train, skeleton),
+    )
+
+
+def make_model(config, spec):
+    """The network of a config."""
+    return models.pose_net(
+        spec.skeleton.num_joints,
+        backbone=config.model.backbone,
+        weights=config.model.weights or None,
+        input_size=config.model.input_size,
+        head=config.model.head,
+        deconv_layers=config.model.deconv_layers,
+        deconv_filters=config.model.deconv_filters,
+        depth_bins=config.model.depth_bins,
+        batch_norm_momentum=config.model.batch_norm_momentum,
+    )
+
+
+def _steps_per_epoch(config, strategy):
+    batch_size, replicas = (
+        config.train.batch_size,
+        strategy.num_replicas_in_sync,
+    )
+    if batch_size % replicas:
+        raise ValueError(
+            f"`train.batch_size` must divide by the {replicas} replicas. "
+            f"Received: {batch_size}"
+        )
+    count = pipeline.count(config.data.train)
+    if count < batch_size:
+        raise ValueError(
+            f"`train.batch_size` must be at most the {count} samples of "
+            f"`data.train`. Received: {batch_size}"
+        )
+    return config.train.steps_per_epoch or count // batch_size
+
+
+def _with_what_losses_need(model, terms):
+    return models.with_logits(model) if "heatmap" in terms else model
+
+
+def _run_epoch(train_step, batches, steps, callback_list):
+    """Runs the steps of an epoch; returns the means of their logs."""
+    totals = {}
+    for step in range(steps):
+        callback_list.on_train_batch_begin(step)
+        for name, value in train_step(next(batches)).items():
+            totals[name] = totals.get(name, 0.0) + float(value)
+        logs = {name: total / (step + 1) for name, total in totals.items()}
+        callback_list.on_train_batch_end(step, logs)
+    return logs
+
+
+def _validate(config, spec, predict, logs):
+    """Scores the network into `logs`; returns its MPJPE, None without data."""
+    if not config.data.validation:
+        return None
+    scores = scoring.score(
+        predict, spec, config.data.validation, config.train.batch_size
+    )
+    logs["val_mpjpe"] = scores.mpjpe
+    logs["val_pa_mpjpe"] = scores.pa_mpjpe
+    return scores.mpjpe
+
+
+def _save(spec, model, strategy, workdir):
+    """Writes the network to best.keras, free of how it was trained."""
+    step_lib.synchronise_batch_norm(model, False)
+    artefacts.save_keras(model, spec, os.path.join(workdir, BEST_FILE))
+    step_lib.synchronise_batch_norm(model, strategy.num_replicas_in_sync > 1)

@@ -1,0 +1,115 @@
+"""Pictures of poses."""
+
+import cv2
+import numpy as np
+
+# Colour-blind safe (Okabe and Ito): the person's own left and right.
+SIDE_COLOURS = {
+    "left": (0, 114, 178),
+    "right": (213, 94, 0),
+    "centre": (90, 90, 90),
+}
+
+
+def draw_skeleton(image, joints_px, skeleton):
+    """Draws a pose on a copy of an image.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        joints_px: (J, 2) px.
+        skeleton: Its Skeleton.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    canvas = image.copy()
+    extent = np.ptp(joints_px, axis=0).max()
+    thickness = max(1, round(extent / 100))
+    shift = 4  # OpenCV draws at 1/16 of a pixel
+    points = np.round(joints_px * 2**shift).astype(int)
+    for width, lighter in ((2 * thickness + 2, True), (2 * thickness, False)):
+        for parent, child in skeleton.bones:
+            colour = SIDE_COLOURS[skeleton.side(child)]
+            cv2.line(
+                canvas,
+                points[parent].tolist(),
+                points[child].tolist(),
+                (255, 255, 255) if lighter else colour,
+                width,
+                cv2.LINE_AA,
+                shift,
+            )
+    for index, point in enumerate(points):
+        cv2.circle(
+            canvas,
+            point.tolist(),
+            2 * thickness << shift,
+            SIDE_COLOURS[skeleton.side(index)],
+            -1,
+            cv2.LINE_AA,
+            shift,
+        )
+    return canvas
+
+
+def save_pose_picture(path, image, pose):
+    """Writes the image with its pose beside the pose in 3D.
+
+    Args:
+        path: PNG or JPEG to write.
+        image: (height, width, 3) uint8, RGB.
+        pose: A `prediction.Pose`.
+    """
+    from matplotlib.figure import Figure
+
+    height, width = image.shape[:2]
+    figure = Figure(figsize=(6 * width / height + 6, 6), layout="constrained")
+    axes = figure.subplots(1, 2, width_ratios=[6 * width / height, 6])
+    axes[0].imshow(draw_skeleton(image, pose.joints_px, pose.skeleton))
+    axes[0].set_axis_off()
+    axes[1].remove()
+    draw_3d(
+        figure.add_subplot(1, 2, 2, projection="3d"),
+        pose.joints_mm,
+        pose.skeleton,
+    )
+    figure.savefig(path, dpi=100)
+
+
+def draw_3d(axes, joints_mm, skeleton):
+    """Draws a pose into 3D axes, seen from a little above the camera.
+
+    Args:
+        axes: Matplotlib axes with projection="3d".
+        joints_mm: (J, 3) mm, x right, y down, z away.
+        skeleton: Its Skeleton.
+    """
+    # Matplotlib's z points up and its y away from the viewer.
+    x, z, y = joints_mm[:, 0], joints_mm[:, 2], -joints_mm[:, 1]
+    labelled = set()
+    for parent, child in skeleton.bones:
+        side = skeleton.side(child)
+        bone = [parent, child]
+        axes.plot(
+            x[bone],
+            z[bone],
+            y[bone],
+            color=np.array(SIDE_COLOURS[side]) / 255,
+            linewidth=3,
+            marker="o",
+            markersize=4,
+            label=None if side in labelled or side == "centre" else side,
+        )
+        labelled.add(side)
+    middle = (joints_mm.max(axis=0) + joints_mm.min(axis=0)) / 2
+    half = np.ptp(joints_mm, axis=0).max() / 2 * 1.05
+    axes.set_xlim(middle[0] - half, middle[0] + half)
+    axes.set_ylim(middle[2] - half, middle[2] + half)
+    axes.set_zlim(-middle[1] - half, -middle[1] + half)
+    axes.set_box_aspect((1, 1, 1))
+    axes.locator_params(nbins=4)
+    axes.set_xlabel("right, mm")
+    axes.set_ylabel("away, mm")
+    axes.set_zlabel("up, mm")
+    axes.view_init(elev=15, azim=-70)
+    axes.legend(title="person's own", loc="upper right")

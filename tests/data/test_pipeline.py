@@ -1,0 +1,169 @@
+import collections
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_pose.data import pipeline
+from keras_pose.data.conversion import convert
+from keras_pose.data.sources.source import Source
+from keras_pose.geometry.volume import CropVolume
+from keras_pose.geometry.volume import MetricVolume
+from keras_pose.pose_spec import PoseSpec
+from keras_pose.skeleton import H36M_17
+from keras_pose.skeleton import MPI_INF_3DHP_17
+
+
+def spec_of(volume, size=32, margin=1.25):
+    return PoseSpec(H36M_17, volume, size, margin, (0.0,) * 17)
+
+
+METRIC = spec_of(MetricVolume())
+
+
+@pytest.fixture
+def make_dataset(tmp_path, make_sample):
+    """Gives `(name, count, skeleton, **fields) -> folder`."""
+
+    def make(name, count, skeleton=H36M_17, **fields):
+        samples = [
+            make_sample(seed, name=f"{name}/{seed}.jpg", **fields)
+            for seed in range(count)
+        ]
+        source = Source("made", skeleton, count, samples)
+        convert(source, tmp_path / name, samples_per_shard=3)
+        return str(tmp_path / name)
+
+    return make
+
+
+def names_of(dataset, batches):
+    return [
+        name.decode()
+        for batch in dataset.take(batches)
+        for name in batch["name"].numpy()
+    ]
+
+
+def test_batches_give_every_sample_once_in_order(make_dataset):
+    folders = [make_dataset("a", 4), make_dataset("b", 3)]
+    names = names_of(pipeline.batches(folders, METRIC, 3), -1)
+    expected = [f"a/{i}.jpg" for i in range(4)]
+    assert names == expected + [f"b/{i}.jpg" for i in range(3)]
+
+
+def test_crop_shows_the_box_with_its_margin(make_dataset, make_sample):
+    box = np.float32([10, 8, 20, 30])
+    (batch,) = pipeline.batches([make_dataset("a", 1, box=box)], METRIC, 1)
+    encoded = np.frombuffer(make_sample(0).image, np.uint8)
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+    # 30 * 1.25 px around (20, 23), less half a pixel, fill 32 px.
+    zoom = 32 / 37.5
+    matrix = np.array(
+        [[zoom, 0, 15.5 - 19.5 * zoom], [0, zoom, 15.5 - 22.5 * zoom]]
+    )
+    expected = cv2.warpAffine(image, matrix, (32, 32))
+    difference = np.abs(batch["image"][0].numpy().astype(int) - expected)
+    assert difference.max() <= 2  # JPEG decoders differ by as much
+
+
+def test_metric_labels_are_root_relative(make_dataset, make_sample):
+    (batch,) = pipeline.batches([make_dataset("a", 1)], METRIC, 1)
+    joints = make_sample(0).joints_mm
+    expected = (joints - joints[0]) / 2200 + 0.5
+    np.testing.assert_allclose(batch["pose"][0], expected, atol=1e-6)
+
+
+def test_crop_labels_lie_on_the_crop(make_dataset, make_sample):
+    box = np.float32([0, 0, 64, 48])
+    spec = spec_of(CropVolume(32), margin=1.0)
+    (batch,) = pipeline.batches([make_dataset("a", 1, box=box)], spec, 1)
+    sample = make_sample(0)
+    x, y = sample.joints_px.T
+    z = sample.joints_mm[:, 2] - sample.joints_mm[0, 2]
+    # The square around the box is 64 px wide and begins 8 px above it.
+    expected = [(x + 0.5) / 64, (y + 0.5 + 8) / 64, z / 2000 + 0.5]
+    np.testing.assert_allclose(
+        batch["pose"][0], np.transpose(expected), atol=1e-5
+    )
+
+
+def test_joints_of_another_skeleton_are_found_by_name(
+    make_dataset, make_sample
+):
+    folder = make_dataset("a", 1, skeleton=MPI_INF_3DHP_17)
+    (batch,) = pipeline.batches([folder], METRIC, 1)
+    stored = make_sample(0).joints_mm  # its row 6 is the left elbow there
+    np.testing.assert_allclose(batch["joints_mm"][0, 12], stored[6])
+    np.testing.assert_allclose(batch["joints_mm"][0, 15], stored[3])
+    missing = H36M_17.joints.index("nose")
+    assert batch["weight_3d"][0, missing] == 0
+    assert np.count_nonzero(batch["weight_3d"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("volume", "weight"),
+    [(MetricVolume(), [0, 0, 0]), (CropVolume(32), [1, 1, 0])],
+    ids=["metric", "crop"],
+)
+def test_photo_without_depth_teaches_only_what_it_shows(
+    make_dataset, volume, weight
+):
+    folder = make_dataset("a", 1, weight_3d=np.zeros(17, np.float32))
+    (batch,) = pipeline.batches([folder], spec_of(volume), 1)
+    np.testing.assert_array_equal(batch["weight"][0], [weight] * 17)
+
+
+def test_pose_without_its_root_teaches_no_depth(make_dataset):
+    weight = np.float32([0] + [1] * 16)
+    folder = make_dataset("a", 1, weight_3d=weight)
+    (batch,) = pipeline.batches([folder], METRIC, 1)
+    assert not batch["weight"].numpy().any()
+
+
+def test_each_pass_of_training_gives_every_sample_once(make_dataset):
+    folders = [make_dataset("a", 7), make_dataset("b", 5)]
+    stream = pipeline.training_batches(folders, METRIC, 4, 100, seed=1)
+    names = names_of(stream, 6)
+    first, second = names[:12], names[12:]
+    assert set(collections.Counter(first).values()) == {1}
+    assert sorted(first) == sorted(second)
+    assert first != second
+
+
+def test_training_order_is_that_of_its_seed(make_dataset):
+    folders = [make_dataset("a", 7), make_dataset("b", 5)]
+    one, again, other = (
+        names_of(pipeline.training_batches(folders, METRIC, 4, 8, seed), 9)
+        for seed in (1, 1, 2)
+    )
+    assert one == again
+    assert one != other
+
+
+def test_skipped_batches_are_those_that_came_first(make_dataset):
+    folders = [make_dataset("a", 7), make_dataset("b", 5)]
+    arguments = (folders, METRIC, 4, 8, 1)
+    whole = names_of(pipeline.training_batches(*arguments), 7)
+    rest = pipeline.training_batches(*arguments, skip_batches=4)
+    assert names_of(rest, 3) == whole[16:]
+
+
+def test_mean_bone_lengths_are_weighted_by_count(make_dataset, make_sample):
+    folders = [make_dataset("a", 1), make_dataset("b", 2)]
+    knee, hip = 2, 1
+    first, second = (
+        np.linalg.norm(np.subtract(*make_sample(seed).joints_mm[[knee, hip]]))
+        for seed in range(2)
+    )
+    lengths = pipeline.mean_bone_lengths(folders, H36M_17)
+    assert lengths[knee] == pytest.approx((2 * first + second) / 3, abs=2e-3)
+    assert lengths[0] == 0
+
+
+def test_bones_that_a_data_set_lacks_have_no_length(make_dataset):
+    folder = make_dataset("a", 1, skeleton=MPI_INF_3DHP_17)
+    lengths = pipeline.mean_bone_lengths([folder], H36M_17)
+    nose, head_top = 9, 10
+    assert lengths[nose] == lengths[head_top] == 0
+    assert lengths[2] > 0

@@ -1,0 +1,106 @@
+import cv2
+import numpy as np
+import pytest
+
+from keras_pose.geometry import placement
+
+INTRINSICS = np.array([[1150.0, 0, 512], [0, 980, 480], [0, 0, 1]])
+LENS = np.array([-0.2, 0.24, -0.001, 0.002, 0.01])
+BONES = ((0, 1), (1, 2), (2, 3), (0, 4), (4, 5))
+SEEDS = pytest.mark.parametrize("seed", range(5))
+
+
+def random_pose(seed):
+    """Joints relative to joint 0 (6, 3), and the root's place (3,), in mm."""
+    rng = np.random.default_rng(seed)
+    joints_mm = rng.normal(0, [200, 500, 300], (6, 3))
+    root = rng.uniform([-800, -500, 2500], [800, 500, 9000])
+    return joints_mm - joints_mm[0], root
+
+
+def tight_box(joints_mm):
+    """Box of the joints in the image that OpenCV projects."""
+    points, _ = cv2.projectPoints(
+        joints_mm, np.zeros(3), np.zeros(3), INTRINSICS, LENS
+    )
+    low, high = points[:, 0].min(0), points[:, 0].max(0)
+    # Pixel (0, 0) is a centre, so a box from its corner begins at 0.5.
+    return np.array([*(low + 0.5), *(high - low)])
+
+
+def lengths_of(joints_mm):
+    lengths = np.zeros(6)
+    for parent, child in BONES:
+        lengths[child] = np.linalg.norm(joints_mm[child] - joints_mm[parent])
+    return lengths
+
+
+def estimated_depth(joints_mm, root, lengths):
+    rays = (joints_mm + root)[:, :2] / (joints_mm + root)[:, 2:]
+    return placement.root_depth_from_bone_lengths(
+        rays, joints_mm[:, 2], BONES, lengths
+    )
+
+
+@SEEDS
+def test_bone_lengths_tell_the_root_depth(seed):
+    joints_mm, root = random_pose(seed)
+    depth = estimated_depth(joints_mm, root, lengths_of(joints_mm))
+    np.testing.assert_allclose(depth, root[2], rtol=1e-4)
+
+
+def test_unknown_bone_lengths_do_not_count():
+    joints_mm, root = random_pose(7)
+    lengths = lengths_of(joints_mm)
+    lengths[[1, 5]] = 0
+    depth = estimated_depth(joints_mm, root, lengths)
+    np.testing.assert_allclose(depth, root[2], rtol=1e-4)
+
+
+def test_a_flat_pose_is_twice_as_far_if_people_are_twice_as_large():
+    joints_mm, root = random_pose(3)
+    joints_mm[:, 2] = 0
+    depth = estimated_depth(joints_mm, root, 2 * lengths_of(joints_mm))
+    np.testing.assert_allclose(depth, 2 * root[2], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "low", "high"),
+    [(np.full(6, 1e-3), 200, 20_000), (np.full(6, 1e9), 2e5, 2e5)],
+    ids=["too short", "too long"],
+)
+def test_impossible_bone_lengths_give_a_depth_in_range(lengths, low, high):
+    assert low <= estimated_depth(*random_pose(2), lengths) <= high
+
+
+def test_no_bone_lengths_are_refused():
+    with pytest.raises(ValueError, match="`bone_lengths_mm` must.*: none"):
+        estimated_depth(*random_pose(0), np.zeros(6))
+
+
+@SEEDS
+def test_box_tells_the_root(seed):
+    joints_mm, root = random_pose(seed)
+    box = tight_box(joints_mm + root)
+    found = placement.root_from_box(joints_mm, box, INTRINSICS, LENS)
+    np.testing.assert_allclose(found, root, rtol=1e-3, atol=1)
+
+
+@SEEDS
+def test_box_tells_where_a_root_of_known_depth_is(seed):
+    joints_mm, root = random_pose(seed)
+    box = tight_box(joints_mm + root)
+    # Its size must not matter then, only its centre.
+    box = np.array([*(box[:2] - 30), *(box[2:] + 60)])
+    found = placement.root_from_box(
+        joints_mm, box, INTRINSICS, LENS, root_depth=root[2]
+    )
+    np.testing.assert_allclose(found, root, rtol=1e-4, atol=0.1)
+
+
+def test_pose_in_a_huge_box_stays_in_front_of_the_camera():
+    joints_mm, _ = random_pose(1)
+    box = np.array([-5000.0, -5000, 11_000, 11_000])
+    found = placement.root_from_box(joints_mm, box, INTRINSICS, np.zeros(5))
+    assert np.isfinite(found).all()
+    assert (joints_mm + found)[:, 2].min() >= 99.9

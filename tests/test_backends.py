@@ -1,0 +1,122 @@
+"""The network on other Keras backends gives what it gives on TensorFlow.
+
+pytest runs TensorFlow. Another backend is tried by running this file as a
+script, with the interpreter of KERAS_POSE_TORCH_PYTHON or
+KERAS_POSE_JAX_PYTHON, if given, which needs keras, the backend and pytest.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_pose import losses
+from keras_pose import models
+
+ROOT = pathlib.Path(__file__).parents[1]
+WEIGHTS, NET, ARRAYS = "net.weights.h5", "net.keras", "arrays.npz"
+
+
+def small_backbone(weights, include_top, input_shape):
+    """Keras's own are Keras's business, and JAX takes a minute for one."""
+    image = keras.Input(input_shape)
+    x = keras.layers.Conv2D(8, 7, strides=4, padding="same")(image)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.MaxPooling2D(4)(x)
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same")(x)
+    return keras.Model(image, x)
+
+
+def tiny_net(head="integral"):
+    models.BACKBONES["small"] = models.Backbone(small_backbone, "caffe")
+    return models.pose_net(
+        2,
+        backbone="small",
+        input_size=64,
+        head=head,
+        deconv_layers=1,
+        deconv_filters=4,
+        depth_bins=5,
+    )
+
+
+def outputs_of(net, image, true, weight):
+    """Everything that a backend computes: the pose and the losses of it."""
+    arrays = net(image, training=False)
+    arrays["integral"] = losses.IntegralLoss()(true, arrays["pose"], weight)
+    for prediction in losses.HeatmapLoss.PREDICTIONS:
+        loss = losses.HeatmapLoss(prediction=prediction, radius=1)
+        arrays[prediction] = loss(true, arrays["logits"], weight[..., 0])
+    return {k: keras.ops.convert_to_numpy(v) for k, v in arrays.items()}
+
+
+def main(folder):
+    """What another backend does: all from the files, nothing of TensorFlow."""
+    assert "tensorflow" not in sys.modules
+    given = np.load(folder / ARRAYS)
+    inputs = [given[name] for name in ("image", "true", "weight")]
+    net = tiny_net()
+    net.load_weights(folder / WEIGHTS)
+    built = outputs_of(models.with_logits(net), *inputs)
+    loaded = keras.saving.load_model(folder / NET)
+    read = outputs_of(models.with_logits(loaded), *inputs)
+    assert tiny_net("regression")(inputs[0])["pose"].shape == (2, 2, 3)
+    assert "tensorflow" not in sys.modules
+    np.savez(folder / "built.npz", **built)
+    np.savez(folder / "read.npz", **read)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a network and its inputs, and its outputs."""
+    folder = tmp_path_factory.mktemp("net")
+    rng = np.random.default_rng(0)
+    inputs = {
+        "image": rng.integers(0, 256, (2, 64, 64, 3), np.uint8),
+        "true": rng.random((2, 2, 3), np.float32),
+        "weight": rng.random((2, 2, 3), np.float32),
+    }
+    keras.utils.set_random_seed(0)
+    net = tiny_net()
+    for name in ("deconv1", "heatmaps"):  # the first ones are near 0
+        layer = net.get_layer(name)
+        layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.weights])
+    net.save_weights(folder / WEIGHTS)
+    net.save(folder / NET)
+    np.savez(folder / ARRAYS, **inputs)
+    return folder, outputs_of(models.with_logits(net), *inputs.values())
+
+
+def interpreter_of(backend):
+    """The interpreter to try a backend with; skips where it lacks it."""
+    variable = f"KERAS_POSE_{backend.upper()}_PYTHON"
+    python = os.environ.get(variable, sys.executable)
+    code = "import importlib.util, sys; sys.exit(not all(map("
+    code += f"importlib.util.find_spec, ({backend!r}, 'keras', 'pytest'))))"
+    if subprocess.run([python, "-c", code], check=False).returncode:
+        pytest.skip(f"{python} has no {backend}; set {variable}")
+    return python
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_other_backends_agree_with_tensorflow(saved, backend):
+    folder, expected = saved
+    environment = {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+    command = [interpreter_of(backend), __file__, str(folder)]
+    subprocess.run(command, env=os.environ | environment, check=True)
+    assert np.ptp(expected["pose"], axis=0).max() > 0.01  # images differ
+    for file in ("built.npz", "read.npz"):
+        other = np.load(folder / file)
+        assert set(other) == set(expected)
+        for name, array in expected.items():
+            np.testing.assert_allclose(
+                other[name], array, rtol=1e-4, atol=1e-4, err_msg=name
+            )
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))

@@ -1,0 +1,202 @@
+import dataclasses
+import importlib.util
+import json
+import pathlib
+
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from keras_pose import config as config_lib
+from keras_pose.config import Config
+
+RECIPES = pathlib.Path(__file__).parents[1] / "configs"
+RECIPE = """
+from keras_pose.config import Config
+
+
+def get_config():
+    config = Config()
+    config.train.epochs = 7
+    return config
+"""
+
+
+def good_config():
+    config = Config()
+    config.data.train = ("data/h36m",)
+    return config
+
+
+# ml_collections loads a recipe by a method that Python will drop.
+LOADS_A_RECIPE = pytest.mark.filterwarnings(
+    "ignore:the load_module.*:DeprecationWarning"
+)
+
+
+@pytest.fixture
+def parse(tmp_path):
+    """Gives `*arguments -> Config` of a recipe of 7 epochs, as train.py."""
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(RECIPE)
+
+    def parse(*arguments):
+        values = flags.FlagValues()
+        argv = ["train.py", f"--config={recipe}", *arguments]
+        config_flags.DEFINE_config_file(
+            "config", flag_values=values, sys_argv=argv
+        )
+        values(argv)
+        return values.config
+
+    return parse
+
+
+def test_check_passes_the_defaults_once_there_is_data():
+    config_lib.check(good_config())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("data.train", ()),
+        ("data.box_margin", 0),
+        ("data.shuffle_buffer", 0),
+        ("model.deconv_filters", 0),
+        ("model.depth_bins", -1),
+        ("model.metric_size", 0.0),
+        ("model.crop_depth", -2000.0),
+        ("model.volume", "cube"),
+        ("loss.integral", -1.0),
+        ("loss.heatmap", -0.1),
+        ("train.batch_size", 0),
+        ("train.epochs", 0),
+        ("train.steps_per_epoch", -1),
+        ("train.learning_rate", float("nan")),
+        ("train.warmup_steps", -1),
+        ("train.validation_every", 0),
+    ],
+)
+def test_check_refuses_and_names_the_field(field, value):
+    config = good_config()
+    section, name = field.split(".")
+    setattr(getattr(config, section), name, value)
+    with pytest.raises(ValueError, match=f"`{field}` must") as error:
+        config_lib.check(config)
+    assert str(value) in str(error.value)
+
+
+def test_check_refuses_a_config_without_losses():
+    config = good_config()
+    config.loss.integral = 0
+    with pytest.raises(ValueError, match="`loss.integral` or `loss.heatmap`"):
+        config_lib.check(config)
+    config.loss.heatmap = 10
+    config_lib.check(config)
+
+
+def test_check_refuses_a_heatmap_loss_without_heatmaps():
+    config = good_config()
+    config.model.head = "regression"
+    config_lib.check(config)
+    config.loss.heatmap = 10
+    with pytest.raises(ValueError, match="`loss.heatmap` must be 0.*: 10"):
+        config_lib.check(config)
+
+
+def test_to_json_holds_every_field():
+    config = good_config()
+    config.loss.heatmap = 10
+    content = json.loads(config_lib.to_json(config))
+    expected = dataclasses.asdict(config)
+    expected["data"] |= {"train": ["data/h36m"], "validation": []}
+    assert content == expected
+    assert content["loss"]["heatmap"] == 10
+
+
+def test_differences_are_those_of_the_fields():
+    earlier = config_lib.to_json(good_config())
+    config = good_config()
+    assert config_lib.differences(config, earlier) == []
+    config.data.train += ("data/coco",)
+    config.train.epochs = 3
+    assert config_lib.differences(config, earlier) == [
+        "data.train: ['data/h36m'] -> ['data/h36m', 'data/coco']",
+        "train.epochs: 25 -> 3",
+    ]
+
+
+def test_differences_name_a_field_that_the_earlier_run_did_not_know():
+    earlier = json.loads(config_lib.to_json(good_config()))
+    del earlier["loss"], earlier["train"]["seed"]
+    rows = config_lib.differences(good_config(), json.dumps(earlier))
+    assert "train.seed: None -> 0" in rows
+    assert "loss.integral: None -> 1.0" in rows
+
+
+@LOADS_A_RECIPE
+@pytest.mark.parametrize(
+    ("argument", "field", "value"),
+    [
+        ("--config.data.train=('a', 'b')", "data.train", ("a", "b")),
+        ("--config.data.train=data/h36m", "data.train", ("data/h36m",)),
+        ("--config.data.box_margin=1.3", "data.box_margin", 1.3),
+        ("--config.loss.heatmap=10", "loss.heatmap", 10.0),
+        ("--config.train.batch_size=4", "train.batch_size", 4),
+        ("--config.model.weights=imagenet", "model.weights", "imagenet"),
+    ],
+    ids=["tuple", "one of a tuple", "float", "int for float", "int", "str"],
+)
+def test_flags_change_a_field_and_keep_its_type(parse, argument, field, value):
+    config = parse(argument)
+    section, name = field.split(".")
+    received = getattr(getattr(config, section), name)
+    assert (received, type(received)) == (value, type(value))
+    assert config.train.epochs == 7
+
+
+@LOADS_A_RECIPE
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ("--config.data.box_margni=1.3", KeyError, "box_margni"),
+        ("--config.dta.box_margin=1.3", KeyError, "dta"),
+        ("--config.train.epochs=4.5", flags.IllegalFlagValueError, "4.5"),
+        ("--config.train.epochs=True", flags.IllegalFlagValueError, "True"),
+        ("--config.loss.heatmap=ten", flags.IllegalFlagValueError, "ten"),
+        ("--config.data=3", flags.IllegalFlagValueError, "DataConfig"),
+    ],
+    ids=["field", "section", "float for int", "bool for int", "text", "whole"],
+)
+def test_flags_refuse_typos_and_wrong_types(parse, argument, error, message):
+    with pytest.raises(error, match=message):
+        parse(argument)
+
+
+@pytest.mark.parametrize(
+    "section", ["", "data", "model", "loss", "train"], ids=str
+)
+def test_config_refuses_a_field_that_it_does_not_have(section):
+    part = getattr(Config(), section) if section else Config()
+    with pytest.raises(AttributeError, match="learning_rat"):
+        part.learning_rat = 1
+
+
+def test_configs_share_nothing():
+    Config().train.epochs = 1
+    assert Config().train.epochs == 25
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(RECIPES.rglob("*.py")),
+    ids=lambda path: str(path.relative_to(RECIPES)),
+)
+def test_every_recipe_passes_check_once_there_is_data(path):
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    config = recipe.get_config()
+    assert isinstance(config, Config)
+    config.data.train = config.data.train or ("data/h36m",)
+    config_lib.check(config)

@@ -1,0 +1,120 @@
+import logging
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from keras_pose import console
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPT = """
+import sys
+
+sys.path.insert(0, {root!r})
+from absl import flags
+from keras_pose import console
+
+_NAME = flags.DEFINE_string("name", None, "A name.")
+
+
+def main():
+    {body}
+
+
+if __name__ == "__main__":
+    console.run(main, required=["name"])
+"""
+
+
+@pytest.fixture
+def run_script(tmp_path):
+    """Gives `(body, *arguments)` -> the finished process of such a script."""
+
+    def run(body, *arguments):
+        path = tmp_path / "script.py"
+        path.write_text(SCRIPT.format(root=str(ROOT), body=body))
+        return run_python(path, *arguments)
+
+    return run
+
+
+def run_python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_script_that_succeeds_prints_its_result_alone(run_script):
+    done = run_script("print(_NAME.value)", "--name=a")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
+
+
+@pytest.mark.parametrize("error", ["ValueError", "OSError", "RuntimeError"])
+def test_what_the_user_can_mend_is_one_line(error, run_script):
+    done = run_script(f"raise {error}('`name` must be b')", "--name=a")
+    assert done.returncode == 1
+    assert done.stderr == "script.py: error: `name` must be b\n"
+    assert done.stdout == ""
+
+
+def test_verbosity_adds_the_traceback(run_script):
+    body = "raise ValueError('`name` must be b')"
+    done = run_script(body, "--name=a", "--verbosity=1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("script.py: error: `name` must be b\n")
+
+
+def test_error_of_the_program_keeps_its_traceback(run_script):
+    done = run_script("raise TypeError('a bug')", "--name=a")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("TypeError: a bug\n")
+
+
+def test_leftover_arguments_are_refused(run_script):
+    done = run_script("print('ran')", "--name=a", "--", "left", "over")
+    assert done.returncode == 1
+    assert "unknown arguments: left over" in done.stdout + done.stderr
+    assert "ran\n" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "flag"),
+    [
+        ("prepare.py", "source"),
+        ("train.py", "config"),
+        ("evaluate.py", "model"),
+        ("export.py", "model"),
+        ("predict.py", "model"),
+    ],
+)
+def test_missing_flag_is_named(script, flag):
+    done = run_python(script)
+    assert done.returncode == 1
+    assert f"--{flag}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_prepare_names_the_sources_it_knows(tmp_path):
+    out = tmp_path / "out"
+    done = run_python("prepare.py", "--source=nope", "--root=/", f"--out={out}")
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("prepare.py: error: --source must be one of ")
+    assert line.endswith("Received: nope")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "level", "shown"),
+    [
+        ("/lib/tensorflow/python/saved_model.py", logging.INFO, False),
+        ("/lib/tensorflow/python/saved_model.py", logging.WARNING, True),
+        ("/lib/keras_pose/training/loop.py", logging.INFO, True),
+    ],
+)
+def test_only_tensorflow_s_own_progress_is_hidden(place, level, shown):
+    record = logging.LogRecord("absl", level, place, 1, "", None, None)
+    assert console._is_for_users(record) == shown

@@ -1,0 +1,205 @@
+"""Imports point down: what each part of the project may import.
+
+A part is a module, or a folder with all that is below it; the longest name
+that fits rules. Nothing but the standard library goes without saying.
+"""
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+# part: what it may import whenever it is imported itself
+MAY_IMPORT = {
+    "keras_pose": "",
+    "keras_pose.config": "",
+    "keras_pose.skeleton": "",
+    "keras_pose.console": "absl",
+    "keras_pose.geometry": "numpy keras_pose.geometry",
+    "keras_pose.images": "numpy cv2 PIL keras_pose.geometry.crop",
+    "keras_pose.pose_spec": "keras_pose.geometry.volume keras_pose.skeleton",
+    "keras_pose.layers": "keras keras_pose.geometry.volume",
+    "keras_pose.losses": "keras keras_pose.geometry.volume keras_pose.layers",
+    "keras_pose.models": "keras keras_pose.layers",
+    "keras_pose.data": """numpy tensorflow keras_pose.geometry
+        keras_pose.images keras_pose.skeleton keras_pose.data""",
+    "keras_pose.data.sources": """numpy keras_pose.skeleton
+        keras_pose.data.records keras_pose.data.sources""",
+    "keras_pose.evaluation": """numpy keras_pose.geometry keras_pose.data
+        keras_pose.evaluation""",
+    "keras_pose.evaluation.metrics": "numpy keras_pose.geometry",
+    "keras_pose.serving": """numpy keras tensorflow keras_pose.geometry
+        keras_pose.images keras_pose.data keras_pose.serving""",
+    "keras_pose.serving.artefacts": "numpy keras_pose.pose_spec",
+    "keras_pose.prediction": """numpy keras_pose.geometry keras_pose.images
+        keras_pose.skeleton keras_pose.serving.artefacts""",
+    "keras_pose.visualization": "numpy cv2",
+    "keras_pose.training": """keras tensorflow absl keras_pose.config
+        keras_pose.skeleton keras_pose.geometry.volume keras_pose.pose_spec
+        keras_pose.losses keras_pose.models keras_pose.data
+        keras_pose.evaluation keras_pose.serving.artefacts
+        keras_pose.training""",
+    # The scripts answer --help at once: all else waits for their flags.
+    "train": "absl ml_collections keras_pose.console",
+    "evaluate": "absl keras_pose.console",
+    "export": "absl keras_pose.console",
+    "predict": "absl keras_pose.console",
+    "prepare": "absl keras_pose.console",
+}
+# part: what it may import besides, inside a function
+MAY_IMPORT_LATE = {
+    # An artefact of one kind is loaded without the tools of the others.
+    "keras_pose.serving.artefacts": """keras tensorflow ai_edge_litert
+        keras_pose.layers""",
+    "keras_pose.visualization": "matplotlib",
+    "train": "keras_pose.training",
+    "evaluate": """keras keras_pose.data keras_pose.evaluation
+        keras_pose.serving.artefacts""",
+    "export": "keras_pose.serving",
+    "predict": """keras_pose.images keras_pose.visualization
+        keras_pose.prediction""",
+    "prepare": "keras keras_pose.data",
+}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {
+    module_of(path): path
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("keras_pose/**/*.py")]
+}
+
+
+def within(module, part):
+    return module == part or module.startswith(f"{part}.")
+
+
+def part_of(module, table):
+    parts = [part for part in table if within(module, part)]
+    # What is new must say what it imports; `keras_pose` alone fits all.
+    parts = [part for part in parts if part != "keras_pose" or part == module]
+    return max(parts, key=len, default=None)
+
+
+def imports_of(source, module):
+    """What a module imports, as ({on its own import}, {in a function})."""
+    tree = ast.parse(source)
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    late_nodes = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, functions)
+        for inner in ast.walk(node)
+    }
+    found = set(), set()
+    for node in ast.walk(tree):
+        names = ()
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        found[id(node) in late_nodes].update(names)
+    return found
+
+
+def forbidden(source, module):
+    """The imports of a module that the tables do not have."""
+    early, late = imports_of(source, module)
+    allowed = MAY_IMPORT[part_of(module, MAY_IMPORT)].split()
+    late_part = part_of(module, MAY_IMPORT_LATE)
+    allowed_late = allowed + MAY_IMPORT_LATE.get(late_part, "").split()
+    return [
+        name
+        for names, parts in ((early, allowed), (late, allowed_late))
+        for name in sorted(names)
+        if name.split(".")[0] not in sys.stdlib_module_names
+        and not any(within(name, part) for part in parts)
+    ]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_imports_only_what_is_below_it(module):
+    assert part_of(module, MAY_IMPORT), f"no row of MAY_IMPORT has {module}"
+    assert forbidden(MODULES[module].read_text("utf-8"), module) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "when"),
+    [(MAY_IMPORT, 0), (MAY_IMPORT_LATE, 1)],
+    ids=["early", "late"],
+)
+def test_tables_allow_only_what_is_used(table, when):
+    used = {
+        (part_of(module, table), name)
+        for module, path in MODULES.items()
+        for name in imports_of(path.read_text("utf-8"), module)[when]
+    }
+    for part, row in table.items():
+        names = [name for user, name in used if user == part]
+        for allowed in row.split():
+            assert any(within(name, allowed) for name in names), (part, allowed)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("keras_pose.geometry.crop", "from keras_pose.data import records"),
+        ("keras_pose.geometry.crop", "def f():\n import keras_pose.data"),
+        ("keras_pose.geometry.volume", "import tensorflow as tf"),
+        ("keras_pose.geometry.volume", "import keras"),
+        ("keras_pose.skeleton", "import numpy"),
+        ("keras_pose.config", "from keras_pose import skeleton"),
+        ("keras_pose.layers", "def f():\n import tensorflow"),
+        ("keras_pose.layers", "from keras_pose import models"),
+        ("keras_pose.losses", "from keras_pose.geometry import crop"),
+        ("keras_pose.models", "class A:\n from keras_pose import losses"),
+        ("keras_pose.models", "from keras_pose.config import Config"),
+        ("keras_pose.data.pipeline", "from keras_pose.training import step"),
+        ("keras_pose.data.records", "from keras_pose import config"),
+        ("keras_pose.data.sources.mmpose", "import tensorflow"),
+        ("keras_pose.data.sources.mmpose", "import h5py"),
+        (
+            "keras_pose.evaluation.metrics",
+            "from keras_pose.data import records",
+        ),
+        ("keras_pose.evaluation.scoring", "from keras_pose import models"),
+        ("keras_pose.serving.export", "import keras_pose.training.loop"),
+        ("keras_pose.serving.export", "from keras_pose import models"),
+        ("keras_pose.serving.artefacts", "import keras"),
+        ("keras_pose.prediction", "from keras_pose.config import Config"),
+        ("keras_pose.prediction", "import tensorflow"),
+        ("keras_pose.visualization", "from matplotlib.figure import Figure"),
+        ("keras_pose.training.loop", "import keras_pose.console"),
+        ("train", "from keras_pose.training.loop import fit"),
+        ("keras_pose", "from keras_pose import layers"),
+    ],
+)
+def test_an_upward_import_is_found(module, source):
+    assert module in MODULES
+    assert len(forbidden(source, module)) == 1
+
+
+def test_imports_in_functions_are_told_from_the_others():
+    source = """
+import os, a.b
+if os:
+    from c import d as e
+def f():
+    import g
+    class H:
+        from i import j
+"""
+    assert imports_of(source, "m") == ({"os", "a.b", "c.d"}, {"g", "i.j"})
+
+
+def test_config_is_seen_by_training_alone():
+    rows = MAY_IMPORT.items() | MAY_IMPORT_LATE.items()
+    readers = {p for p, row in rows if "keras_pose.config" in row.split()}
+    assert readers == {"keras_pose.training"}

@@ -1,0 +1,177 @@
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from keras_pose import prediction
+from keras_pose import visualization
+from keras_pose.skeleton import H36M_17
+
+LEFT, RIGHT, CENTRE = (0, 114, 178), (213, 94, 0), (90, 90, 90)
+
+# A person seen from the front, so that their left is on the image's right;
+# wider than tall, so that nothing fits when x and y are swapped.
+JOINTS_PX = np.array(
+    [
+        [150, 80],
+        [130, 80],
+        [110, 110],
+        [70, 130],
+        [170, 80],
+        [190, 110],
+        [230, 130],
+        [150, 60],
+        [150, 40],
+        [150, 28],
+        [150, 14],
+        [180, 40],
+        [220, 50],
+        [270, 40],
+        [120, 40],
+        [80, 50],
+        [30, 40],
+    ],
+    float,
+)
+BONES = {  # joints of H36M_17 and the colour between them
+    "left thigh": (4, 5, LEFT),
+    "left hip": (0, 4, LEFT),
+    "left upper arm": (11, 12, LEFT),
+    "left lower arm": (12, 13, LEFT),
+    "left shoulder": (8, 11, LEFT),
+    "right thigh": (1, 2, RIGHT),
+    "right hip": (0, 1, RIGHT),
+    "right lower arm": (15, 16, RIGHT),
+    "right shoulder": (8, 14, RIGHT),
+    "spine": (7, 8, CENTRE),
+}
+
+
+@pytest.fixture
+def image():
+    return np.full((150, 300, 3), 200, np.uint8)
+
+
+@pytest.mark.parametrize(("start", "end", "colour"), BONES.values(), ids=BONES)
+def test_bone_has_the_colour_of_its_side(start, end, colour, image):
+    drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    x, y = np.round((JOINTS_PX[start] + JOINTS_PX[end]) / 2).astype(int)
+    assert tuple(drawn[y, x]) == colour
+
+
+@pytest.mark.parametrize("joint", range(17), ids=H36M_17.joints)
+def test_joint_has_the_colour_of_its_side(joint, image):
+    drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    x, y = JOINTS_PX[joint].astype(int)
+    name = H36M_17.joints[joint]
+    colour = LEFT if "left" in name else RIGHT if "right" in name else CENTRE
+    assert tuple(drawn[y, x]) == colour
+
+
+def test_drawing_stays_beside_the_bones(image):
+    drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    painted = cv2.dilate(np.uint8((drawn != 200).any(axis=2)), np.ones((3, 3)))
+    rows, columns = np.nonzero(painted)
+    assert (columns.min(), columns.max()) == pytest.approx((30, 270), abs=9)
+    assert (rows.min(), rows.max()) == pytest.approx((14, 130), abs=9)
+    assert painted.mean() < 0.3
+
+
+def test_draw_skeleton_leaves_its_input_alone(image):
+    joints = JOINTS_PX.copy()
+    drawn = visualization.draw_skeleton(image, joints, H36M_17)
+    assert drawn.shape == image.shape
+    assert (image == 200).all()
+    np.testing.assert_array_equal(joints, JOINTS_PX)
+
+
+@pytest.mark.parametrize("offset", [-250.0, 1e4, -1e5], ids=str)
+def test_joints_outside_the_image_are_drawn_as_far_as_seen(offset, image):
+    joints = JOINTS_PX.copy()
+    joints[[13, 16]] += offset
+    drawn = visualization.draw_skeleton(image, joints, H36M_17)
+    assert (drawn != image).any()
+
+
+def test_joints_that_coincide_are_drawn(image):
+    drawn = visualization.draw_skeleton(image, 0 * JOINTS_PX + 50, H36M_17)
+    assert (drawn[50, 50] != 200).any()
+
+
+@pytest.fixture
+def pose():
+    flat = np.hstack([JOINTS_PX, np.arange(17)[:, None]])
+    joints_mm = 8 * (flat - flat[0])
+    return prediction.Pose(
+        skeleton=H36M_17,
+        joints_mm=joints_mm,
+        joints_camera_mm=joints_mm + [0, 0, 4000],
+        joints_px=JOINTS_PX,
+        std_mm=None,
+        confidence=None,
+        box=np.array([0.0, 0, 300, 150]),
+        intrinsics=np.eye(3),
+        intrinsics_from="given",
+        position_from="given",
+    )
+
+
+def test_draw_3d_shows_right_down_and_away(pose):
+    axes = Figure().add_subplot(projection="3d")
+    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
+    lines = axes.get_lines()
+    assert len(lines) == len(H36M_17.bones)
+    for line, (parent, child) in zip(lines, H36M_17.bones, strict=True):
+        x, y, z = pose.joints_mm[[parent, child]].T
+        right, away, up = line.get_data_3d()
+        np.testing.assert_allclose([right, away, up], [x, z, -y])
+
+
+def test_draw_3d_colours_and_names_the_sides(pose):
+    axes = Figure().add_subplot(projection="3d")
+    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
+    bones = [bone[:2] for bone in BONES.values()]
+    for line, bone in zip(axes.get_lines(), H36M_17.bones, strict=True):
+        if bone in bones:
+            colour = list(BONES.values())[bones.index(bone)][2]
+            np.testing.assert_allclose(line.get_color(), np.divide(colour, 255))
+    legend = axes.get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    assert sorted(names) == ["left", "right"]
+
+
+def test_draw_3d_has_the_same_scale_on_each_axis(pose):
+    axes = Figure().add_subplot(projection="3d")
+    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
+    limits = [axes.get_xlim(), axes.get_ylim(), axes.get_zlim()]
+    np.testing.assert_allclose(np.ptp(limits, axis=1), np.ptp(limits[0]))
+    x, y, z = pose.joints_mm.T
+    for (low, high), values in zip(limits, (x, z, -y), strict=True):
+        assert low <= values.min() <= values.max() <= high
+        assert low + high == pytest.approx(values.min() + values.max())
+
+
+def test_save_pose_picture_writes_both_halves_without_pyplot(
+    pose, image, tmp_path, monkeypatch
+):
+    # pyplot holds every figure and picks a display.
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    path = str(tmp_path / "pose.png")
+    visualization.save_pose_picture(path, image, pose)
+    picture = cv2.imread(path)[..., ::-1]
+    assert picture.shape == (600, 1800, 3)
+    overlay, plot = picture[:, :1200], picture[:, 1200:]
+    drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    for colour in (LEFT, RIGHT):
+        np.testing.assert_allclose(
+            middle_of(colour, overlay), middle_of(colour, drawn), atol=0.02
+        )
+        assert (plot == colour).all(axis=2).mean() > 0.0005
+
+
+def middle_of(colour, picture):
+    """Mean row and column of a colour, as shares of the picture."""
+    places = np.argwhere((picture == colour).all(axis=2))
+    return places.mean(axis=0) / picture.shape[:2]

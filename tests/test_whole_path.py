@@ -1,0 +1,148 @@
+"""The five commands of the README, one after the other, as a user runs them."""
+
+import json
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FRAMES = 6
+TINY = (
+    "--config.model.backbone=mobilenetv3small",
+    "--config.model.input_size=64",
+    "--config.model.deconv_layers=2",
+    "--config.model.deconv_filters=32",
+    "--config.model.depth_bins=16",
+    "--config.train.learning_rate=3e-3",
+    "--config.train.steps_per_epoch=100",
+    "--config.train.epochs=2",
+)
+
+
+def run(script, *arguments, code=0):
+    """Runs a script; returns what it printed."""
+    result = subprocess.run(
+        [sys.executable, ROOT / script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert result.returncode == code, result.stderr
+    return result.stderr if code else result.stdout
+
+
+@pytest.fixture
+def human36m(tmp_path):
+    """A folder in MMPose's layout: random poses on plain, distinct images."""
+    rng = np.random.default_rng(0)
+    joints = rng.normal(0, 0.3, (FRAMES, 17, 3)) + [0, 0, 5]  # metres
+    px = joints[..., :2] / joints[..., 2:] * 600 + 200
+    low, high = px.min(axis=1), px.max(axis=1)
+    names = [f"S1/S1_Posing.54138969_{i:06d}.jpg" for i in range(FRAMES)]
+    (tmp_path / "S1").mkdir()
+    for index, name in enumerate(names):
+        image = np.full((400, 400, 3), 40 * index, np.uint8)
+        for x, y in px[index]:
+            cv2.circle(image, (int(x), int(y)), 6, (255, 60, 60), -1)
+        cv2.imwrite(str(tmp_path / name), image)
+    one = np.ones((FRAMES, 17, 1))
+    np.savez(
+        tmp_path / "h36m_train.npz",
+        imgname=names,
+        center=(low + high) / 2,
+        scale=(high - low).max(axis=1) * 1.2 / 200,
+        part=np.concatenate([px, one], axis=-1),
+        S=np.concatenate([joints, one], axis=-1),
+    )
+    camera = {"f": np.full((2, 1), 600.0), "c": np.full((2, 1), 200.0)}
+    with open(tmp_path / "cameras.pkl", "wb") as file:
+        pickle.dump({("S1", "54138969"): camera}, file, protocol=3)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("volume", ["metric", "crop"])
+def test_five_commands_lead_from_files_to_a_pose(human36m, volume):
+    data, work, out = (human36m / name for name in ("data", "run", "exported"))
+    run(
+        "prepare.py",
+        "--source=h36m_mmpose",
+        f"--root={human36m}",
+        f"--out={data}",
+    )
+    folders = f"('{data}',)"
+    run(
+        "train.py",
+        "--config=configs/overfit.py",
+        f"--workdir={work}",
+        f"--config.data.train={folders}",
+        f"--config.data.validation={folders}",
+        f"--config.model.volume={volume}",
+        *TINY,
+    )
+    scores = {}
+    run("export.py", f"--model={work}", f"--out={out}", f"--data={data}")
+    for model in (work, out / "saved_model", out / "model_float32.tflite"):
+        path = human36m / "scores.json"
+        run(
+            "evaluate.py", f"--model={model}", f"--data={data}", f"--out={path}"
+        )
+        scores[model] = json.loads(path.read_text())["mpjpe_mm"]
+    # Six memorised frames; the mean pose is about 450 mm away.
+    assert scores[work] < 150
+    np.testing.assert_allclose(list(scores.values()), scores[work], atol=0.01)
+    run(
+        "predict.py",
+        f"--model={out / 'saved_model'}",
+        f"--image={human36m / 'S1' / 'S1_Posing.54138969_000003.jpg'}",
+        "--intrinsics=600,600,200,200",
+        f"--out={human36m / 'pose'}",
+    )
+    pose = json.loads((human36m / "pose.json").read_text())
+    assert np.shape(pose["joints_camera_mm"]) == (17, 3)
+    assert (human36m / "pose.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "arguments", "named"),
+    [
+        ("prepare.py", ["--source=nope", "--root=.", "--out=o"], "h36m_mmpose"),
+        (
+            "prepare.py",
+            ["--source=h36m_mmpose", "--root=/nowhere", "--out=o"],
+            "/nowhere",
+        ),
+        (
+            "train.py",
+            ["--config=configs/overfit.py", "--workdir=w"],
+            "data.train",
+        ),
+        (
+            "train.py",
+            [
+                "--config=configs/overfit.py",
+                "--workdir=w",
+                "--config.train.epoch=3",
+            ],
+            "epoch",
+        ),
+        ("evaluate.py", ["--model=/nowhere", "--data=/nowhere"], "/nowhere"),
+        ("export.py", ["--model=/nowhere", "--out=o"], "/nowhere"),
+        (
+            "predict.py",
+            ["--model=m", "--image=/nowhere.jpg", "--out=o"],
+            "/nowhere.jpg",
+        ),
+    ],
+)
+def test_wrong_arguments_end_with_one_clear_error(script, arguments, named):
+    error = run(script, *arguments, code=1)
+    assert named in error.splitlines()[-1] or named in error
+    assert not (ROOT / "o").exists()

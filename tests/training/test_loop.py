@@ -1,0 +1,170 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_pose.serving import artefacts
+from keras_pose.training.loop import fit
+
+
+class Losses(keras.callbacks.Callback):
+    """Keeps the loss of each step; stops the run after `steps`."""
+
+    def __init__(self, steps=None):
+        super().__init__()
+        self.values = []
+        self._steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Logs are means of the epoch so far.
+        total = logs["loss"] * (batch + 1)
+        self.values.append(total - (self._total if batch else 0))
+        self._total = total
+        if len(self.values) == self._steps:
+            raise KeyboardInterrupt
+
+
+def losses_of(config, workdir, strategy, steps=None):
+    losses = Losses(steps)
+    fit(config, workdir, strategy, [losses])
+    return losses.values
+
+
+def weights_of(workdir):
+    model, _ = artefacts.load_keras_model(workdir / "best.keras")
+    return model.get_weights()
+
+
+def test_fit_leaves_a_network_that_loads(tiny_config, tmp_path, one_device):
+    fit(tiny_config, tmp_path / "run", one_device)
+    artefact = artefacts.load(tmp_path / "run")
+    images = np.zeros((2, 64, 64, 3), np.uint8)
+    assert artefact.predict(images)["pose"].shape == (2, 17, 3)
+    assert artefact.spec.skeleton.name == "h36m_17"
+
+
+def test_fit_scores_the_network_that_it_keeps(
+    tiny_config, dataset, tmp_path, one_device
+):
+    from keras_pose.evaluation.scoring import score
+
+    tiny_config.data.validation = (dataset,)
+    best = fit(tiny_config, tmp_path / "run", one_device)
+    artefact = artefacts.load(tmp_path / "run")
+    scores = score(artefact.predict, artefact.spec, [dataset], 5)
+    assert scores.mpjpe == pytest.approx(best, abs=1e-2)
+
+
+@pytest.mark.parametrize("volume", ["metric", "crop"])
+def test_fit_learns(tiny_config, tmp_path, one_device, volume):
+    tiny_config.model.volume = volume
+    tiny_config.train.batch_size = 10
+    tiny_config.train.steps_per_epoch = 60
+    tiny_config.train.learning_rate = 1e-2
+    losses = losses_of(tiny_config, tmp_path / "run", one_device)
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_fit_reports_each_of_two_losses(tiny_config, tmp_path, one_device):
+    tiny_config.loss.heatmap = 10.0
+    history = keras.callbacks.History()
+    fit(tiny_config, tmp_path / "run", one_device, [history])
+    logs = {name: values[0] for name, values in history.history.items()}
+    total = logs["integral"] + 10 * logs["heatmap"]
+    assert logs["loss"] == pytest.approx(total, rel=1e-4)
+
+
+def test_two_replicas_train_as_one(
+    tiny_config, tmp_path, one_device, two_replicas
+):
+    one = losses_of(tiny_config, tmp_path / "one", one_device)
+    two = losses_of(tiny_config, tmp_path / "two", two_replicas)
+    np.testing.assert_allclose(two, one, rtol=1e-3)
+
+
+def test_resumed_run_equals_one_never_stopped(
+    tiny_config, tmp_path, one_device
+):
+    whole = losses_of(tiny_config, tmp_path / "whole", one_device)
+    with pytest.raises(KeyboardInterrupt):
+        losses_of(tiny_config, tmp_path / "cut", one_device, steps=4)
+    rest = losses_of(tiny_config, tmp_path / "cut", one_device)
+    np.testing.assert_allclose(rest, whole[3:], rtol=1e-4)
+    for cut, expected in zip(
+        weights_of(tmp_path / "cut"),
+        weights_of(tmp_path / "whole"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(cut, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_finished_run_is_not_trained_again(tiny_config, tmp_path, one_device):
+    fit(tiny_config, tmp_path / "run", one_device)
+    assert losses_of(tiny_config, tmp_path / "run", one_device) == []
+
+
+def test_network_of_two_replicas_loads_without_them(
+    tiny_config, tmp_path, two_replicas
+):
+    fit(tiny_config, tmp_path / "run", two_replicas)
+    model, _ = artefacts.load_keras_model(tmp_path / "run" / "best.keras")
+    normalisations = [
+        layer
+        for layer in model.get_layer("backbone").layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert normalisations
+    assert not any(layer.synchronized for layer in normalisations)
+
+
+def test_tensorboard_curve_has_one_point_an_epoch(
+    tiny_config, tmp_path, one_device
+):
+    fit(tiny_config, tmp_path / "run", one_device)
+    (events,) = (tmp_path / "run" / "tensorboard" / "train").glob("*events*")
+    steps = [
+        event.step
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag == "epoch_loss"
+    ]
+    assert steps == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "named"),
+    [
+        ("data", "train", (), "data.train"),
+        ("data", "train", ("/nowhere",), "/nowhere"),
+        ("data", "skeleton", "h36m_18", "data.skeleton"),
+        ("data", "skeleton", "coco_17", "data.skeleton"),
+        ("train", "batch_size", 11, "train.batch_size"),
+        ("train", "batch_size", 0, "train.batch_size"),
+        ("train", "optimizer", "adamm", "optimizer"),
+        ("model", "backbone", "resnet51", "backbone"),
+        ("model", "volume", "cube", "model.volume"),
+    ],
+)
+def test_fit_refuses_by_name(
+    tiny_config, tmp_path, one_device, section, field, value, named
+):
+    setattr(getattr(tiny_config, section), field, value)
+    with pytest.raises(ValueError, match=named):
+        fit(tiny_config, tmp_path / "run", one_device)
+
+
+def test_fit_refuses_a_batch_that_replicas_cannot_share(
+    tiny_config, tmp_path, two_replicas
+):
+    tiny_config.train.batch_size = 5
+    with pytest.raises(ValueError, match="batch_size.*2 replicas"):
+        fit(tiny_config, tmp_path / "run", two_replicas)
+
+
+def test_fit_refuses_the_folder_of_another_config(
+    tiny_config, tmp_path, one_device
+):
+    fit(tiny_config, tmp_path / "run", one_device)
+    tiny_config.loss.heatmap = 10.0
+    with pytest.raises(ValueError, match="loss.heatmap: 0.0 -> 10.0"):
+        fit(tiny_config, tmp_path / "run", one_device)
