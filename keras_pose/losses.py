@@ -76,7 +76,7 @@ class HeatmapLoss(keras.losses.Loss):
                     f"`{name}` must be one of {choices}. "
                     f"Received: {name}={value!r}"
                 )
-        if sigma <= 0 or radius < 0:
+        if not (sigma > 0 and radius >= 0):
             raise ValueError(
                 "`sigma` must be positive and `radius` at least 0, in cells. "
                 f"Received: sigma={sigma}, radius={radius}"

@@ -2,6 +2,7 @@
 
 import os
 import typing
+import warnings
 
 import keras
 from keras import applications
@@ -159,14 +160,27 @@ def _backbone(make, weights, input_size):
     else:
         backbone = make(weights=None, **kwargs)
         if weights is not None:
-            if not os.path.isfile(weights):
-                raise ValueError(
-                    "`weights` must be None, 'imagenet' or a file. "
-                    f"Received: weights={weights!r}"
-                )
-            backbone.load_weights(weights)
+            _load_weights(backbone, weights)
     # EfficientNetV2 takes no name of ours.
     return keras.Model(backbone.inputs, backbone.outputs, name="backbone")
+
+
+def _load_weights(backbone, path):
+    if not os.path.isfile(path):
+        raise ValueError(
+            "`weights` must be None, 'imagenet' or a file. "
+            f"Received: weights={path!r}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one a layer that does not fit
+            backbone.load_weights(path)
+    except Exception as error:  # h5py and Keras raise nearly anything
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"`weights` must be a weights file of {backbone.name} without its "
+            f"top. Received: weights={path!r} ({reason})"
+        ) from error
 
 
 def _small():

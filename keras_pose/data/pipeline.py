@@ -157,7 +157,8 @@ def _example(record, spec):
         root_mm[:, 2:],
     )
     # Root-relative labels need the root.
-    weight_3d = record["weight_3d"] * record["weight_3d"][root]
+    has_root = tf.cast(record["weight_3d"][root] > 0, tf.float32)
+    weight_3d = record["weight_3d"] * has_root
     return {
         "image": tf.ensure_shape(image, (size, size, 3)),
         "pose": spec.volume.encode(

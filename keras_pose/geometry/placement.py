@@ -84,7 +84,9 @@ def root_from_box(joints_mm, box, intrinsics, distortion, root_depth=None):
     principal = np.asarray(intrinsics[:2, 2], np.float64)
     extent = np.ptp(joints_mm[:, :2], axis=0).max()
     nearest = 100.0 - joints_mm[:, 2].min()  # every joint 100 mm away or more
-    depth = root_depth or max(focal.max() * extent / side, nearest)
+    depth = root_depth
+    if depth is None:
+        depth = max(focal.max() * extent / side, nearest)
     root = np.array([*((centre - principal) / focal * depth), depth])
     for _ in range(_BOX_PASSES):
         points = camera.image_from_camera(
