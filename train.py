@@ -1,7 +1,7 @@
 """Trains a network, or goes on where an earlier run stopped.
 
 python train.py --config=configs/h36m_resnet50.py --workdir=runs/h36m \
-    --config.data.train="('data/h36m_train',)"
+    --config.data.train=data/h36m_train
 """
 
 from absl import flags

@@ -4,8 +4,8 @@ Source: Sun et al., "Integral Human Pose Regression", 2018, on the metric
 volume of the 2019 report.
 
 python train.py --config=configs/h36m_resnet50.py --workdir=runs/h36m \
-    --config.data.train="('data/h36m_train',)" \
-    --config.data.validation="('data/h36m_test',)"
+    --config.data.train=data/h36m_train \
+    --config.data.validation=data/h36m_test
 
 Expected: not yet measured.
 """

@@ -4,8 +4,8 @@ A full network that cannot do this has wrong labels, and saying so takes
 minutes.
 
 python train.py --config=configs/overfit.py --workdir=runs/overfit \
-    --config.data.train="('data/h36m',)" \
-    --config.data.validation="('data/h36m',)" --config.train.batch_size=4
+    --config.data.train=data/h36m --config.data.validation=data/h36m \
+    --config.train.batch_size=4
 
 Expected: below 20 mm MPJPE on the same frames.
 """

@@ -30,9 +30,20 @@ def run(main, required):
             main()
         except (OSError, RuntimeError, ValueError) as error:
             logging.getLogger("absl").debug("", exc_info=True)
-            sys.exit(f"{os.path.basename(argv[0])}: error: {error}")
+            _fail(argv, error)
 
-    app.run(checked)
+    app.run(checked, flags_parser=_parse)
+
+
+def _parse(argv):
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (KeyError, TypeError, ValueError) as error:  # ml_collections'
+        _fail(argv, error.args[0])
+
+
+def _fail(argv, reason):
+    sys.exit(f"{os.path.basename(argv[0])}: error: {reason}")
 
 
 def _is_for_users(record):

@@ -56,16 +56,16 @@ def save_pose_picture(path, image, pose):
     """Writes the image with its pose beside the pose in 3D.
 
     Args:
-        path: PNG or JPEG to write.
+        path: PNG or JPEG to write. It shows the surroundings of the person.
         image: (height, width, 3) uint8, RGB.
         pose: A `prediction.Pose`.
     """
     from matplotlib.figure import Figure
 
-    height, width = image.shape[:2]
-    figure = Figure(figsize=(6 * width / height + 6, 6), layout="constrained")
-    axes = figure.subplots(1, 2, width_ratios=[6 * width / height, 6])
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    axes = figure.subplots(1, 2)
     axes[0].imshow(draw_skeleton(image, pose.joints_px, pose.skeleton))
+    _zoom_to_person(axes[0], image, pose)
     axes[0].set_axis_off()
     axes[1].remove()
     draw_3d(
@@ -74,6 +74,19 @@ def save_pose_picture(path, image, pose):
         pose.skeleton,
     )
     figure.savefig(path, dpi=100)
+
+
+def _zoom_to_person(axes, image, pose):
+    """Shows the square around box and joints, cut at the image's border."""
+    height, width = image.shape[:2]
+    corners = pose.box[:2] - 0.5, pose.box[:2] + pose.box[2:] - 0.5
+    points = np.concatenate([pose.joints_px, corners])
+    middle = (points.max(axis=0) + points.min(axis=0)) / 2
+    half = np.ptp(points, axis=0).max() * 0.65
+    left, top = np.maximum(middle - half, -0.5)
+    right, bottom = np.minimum(middle + half, [width - 0.5, height - 0.5])
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
 
 
 def draw_3d(axes, joints_mm, skeleton):

@@ -161,13 +161,18 @@ def test_save_pose_picture_writes_both_halves_without_pyplot(
     path = str(tmp_path / "pose.png")
     visualization.save_pose_picture(path, image, pose)
     picture = cv2.imread(path)[..., ::-1]
-    assert picture.shape == (600, 1800, 3)
-    overlay, plot = picture[:, :1200], picture[:, 1200:]
+    assert picture.shape == (600, 1200, 3)
+    overlay, plot = picture[:, :600], picture[:, 600:]
     drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    apart, apart_drawn = (
+        middle_of(LEFT, half) - middle_of(RIGHT, half)
+        for half in (overlay, drawn)
+    )
+    # The overlay shows the person larger, but as it was drawn.
+    assert apart @ apart_drawn > 0.95 * np.linalg.norm(apart) * np.linalg.norm(
+        apart_drawn
+    )
     for colour in (LEFT, RIGHT):
-        np.testing.assert_allclose(
-            middle_of(colour, overlay), middle_of(colour, drawn), atol=0.02
-        )
         assert (plot == colour).all(axis=2).mean() > 0.0005
 
 
