@@ -20,7 +20,8 @@ def run(main, required):
         required: Names of the flags that must be given.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("absl").addFilter(_is_for_users)
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).addFilter(_is_for_users)
     flags.mark_flags_as_required(required)
 
     def checked(argv):

@@ -166,12 +166,8 @@ def _load_saved_model(path):
 
 
 def _load_tflite(path):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
 
-        Interpreter = tf.lite.Interpreter
     try:
         interpreter = Interpreter(path, num_threads=os.cpu_count())
         runner = interpreter.get_signature_runner("serving_default")

@@ -53,6 +53,55 @@ def fit(config, workdir, strategy, callbacks=()):
     open_workdir(workdir, config)
 
     keras.utils.set_random_seed(train.seed)
+    model, optimizer = _build(config, spec, strategy, steps * train.epochs)
+    checkpoints = Checkpoints(workdir, model, optimizer)
+    first_epoch = checkpoints.restore()
+    best = float(checkpoints.best.numpy())
+    if first_epoch:
+        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
+
+    terms = step_lib.make_losses(config.loss)
+    train_step = step_lib.make_train_step(
+        models.with_logits(model) if "heatmap" in terms else model,
+        optimizer,
+        terms,
+        spec,
+        strategy,
+    )
+    predict = step_lib.make_predict(model, strategy)
+    batches = pipeline.training_batches(
+        config.data.train,
+        spec,
+        train.batch_size,
+        config.data.shuffle_buffer,
+        train.seed,
+        skip_batches=first_epoch * steps,
+    )
+    batches = iter(strategy.experimental_distribute_dataset(batches))
+    callback_list = _callback_list(
+        callbacks, workdir, model, optimizer, train.epochs, steps
+    )
+    callback_list.on_train_begin()
+    for epoch in range(first_epoch, train.epochs):
+        callback_list.on_epoch_begin(epoch)
+        logs = _run_epoch(train_step, batches, steps, callback_list)
+        is_last = epoch + 1 == train.epochs
+        if is_last or (epoch + 1) % train.validation_every == 0:
+            score = _validate(config, spec, predict, logs)
+            if score is None or score <= best:
+                best = best if score is None else score
+                _save(spec, model, strategy, workdir)
+        checkpoints.save(epoch + 1, best)
+        callback_list.on_epoch_end(epoch, logs)
+        if callback_list.model.stop_training:
+            break
+    callback_list.on_train_end()
+    return best if config.data.validation else None
+
+
+def _build(config, spec, strategy, total_steps):
+    """Makes the network and its optimizer on the strategy's devices."""
+    train = config.train
     with strategy.scope():
         model = make_model(config, spec)
         step_lib.synchronise_batch_norm(
@@ -63,67 +112,30 @@ def fit(config, workdir, strategy, callbacks=()):
             train.schedule,
             train.learning_rate,
             train.warmup_steps,
-            steps * train.epochs,
+            total_steps,
         )
         optimizer.build(model.trainable_variables)
-        checkpoints = Checkpoints(workdir, model, optimizer)
-    first_epoch = checkpoints.restore()
-    best = float(checkpoints.best.numpy())
-    if first_epoch:
-        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
+    return model, optimizer
 
-    terms = step_lib.make_losses(config.loss)
-    train_step = step_lib.make_train_step(
-        _with_what_losses_need(model, terms), optimizer, terms, spec, strategy
-    )
-    predict = step_lib.make_predict(model, strategy)
-    batches = iter(
-        strategy.experimental_distribute_dataset(
-            pipeline.training_batches(
-                config.data.train,
-                spec,
-                train.batch_size,
-                config.data.shuffle_buffer,
-                train.seed,
-                skip_batches=first_epoch * steps,
-            )
-        )
-    )
+
+def _callback_list(callbacks, workdir, model, optimizer, epochs, steps):
+    """Keras's progress bar and TensorBoard, and the user's callbacks."""
     # Callbacks ask their model for its optimizer; the network that is saved
     # stays without one.
-    callback_model = keras.Model(model.inputs, model.outputs)
-    callback_model.compile(optimizer=optimizer)
-    callback_list = keras.callbacks.CallbackList(
-        [
-            keras.callbacks.TensorBoard(
-                os.path.join(workdir, "tensorboard"), write_graph=False
-            ),
-            *callbacks,
-        ],
+    model = keras.Model(model.inputs, model.outputs)
+    model.compile(optimizer=optimizer)
+    curves = keras.callbacks.TensorBoard(
+        os.path.join(workdir, "tensorboard"), write_graph=False
+    )
+    return keras.callbacks.CallbackList(
+        [curves, *callbacks],
         add_progbar=True,
-        model=callback_model,
-        epochs=train.epochs,
+        model=model,
+        epochs=epochs,
         steps=steps,
         # A log file gets a line an epoch, a terminal a bar that moves.
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    callback_list.on_train_begin()
-    for epoch in range(first_epoch, train.epochs):
-        callback_list.on_epoch_begin(epoch)
-        logs = _run_epoch(train_step, batches, steps, callback_list)
-        if (epoch + 1) % train.validation_every == 0 or (
-            epoch + 1 == train.epochs
-        ):
-            score = _validate(config, spec, predict, logs)
-            if score is None or score <= best:
-                best = best if score is None else score
-                _save(spec, model, strategy, workdir)
-        checkpoints.save(epoch + 1, best)
-        callback_list.on_epoch_end(epoch, logs)
-        if callback_model.stop_training:
-            break
-    callback_list.on_train_end()
-    return best if config.data.validation else None
 
 
 def make_spec(config):
@@ -184,10 +196,6 @@ def _steps_per_epoch(config, strategy):
             f"`data.train`. Received: {batch_size}"
         )
     return config.train.steps_per_epoch or count // batch_size
-
-
-def _with_what_losses_need(model, terms):
-    return models.with_logits(model) if "heatmap" in terms else model
 
 
 def _run_epoch(train_step, batches, steps, callback_list):

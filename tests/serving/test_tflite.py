@@ -2,7 +2,7 @@ import zipfile
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_pose.pose_spec import FILE_NAME
 from keras_pose.pose_spec import PoseSpec
@@ -28,7 +28,7 @@ def test_file_is_tflite_and_a_zip_that_holds_the_spec(name, exported, spec):
 
 @BOTH
 def test_file_takes_one_image_of_bytes(name, exported):
-    interpreter = tf.lite.Interpreter(str(getattr(exported, name)))
+    interpreter = Interpreter(str(getattr(exported, name)))
     (image,) = interpreter.get_input_details()
     assert image["dtype"] == np.uint8
     assert image["shape"].tolist() == [1, 64, 64, 3]
