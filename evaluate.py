@@ -19,21 +19,23 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images at once.", 1)
 
 def main():
     """Reads the flags, scores, prints the table."""
-    import keras
-
+    console.import_tensorflow()
     from keras_pose.data import pipeline
     from keras_pose.evaluation.scoring import score
     from keras_pose.serving import artefacts
 
+    if _OUT.value:
+        open(_OUT.value, "a").close()  # fails now rather than after the work
     artefact = artefacts.load(_MODEL.value)
-    bar = keras.utils.Progbar(pipeline.count(_DATA.value), unit_name="frame")
+    bar = console.progress_bar(pipeline.count(_DATA.value), "frame")
     scores = score(
         artefact.predict,
         artefact.spec,
         _DATA.value,
         _BATCH_SIZE.value,
-        bar.update,
+        bar,
     )
+    print(scores.table())
     if _OUT.value:
         content = {
             "model": artefact.path,
@@ -41,8 +43,8 @@ def main():
             **scores.to_dict(),
         }
         with open(_OUT.value, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-    print(scores.table())
+            json.dump(content, file, indent=1, allow_nan=False)
+            file.write("\n")
 
 
 if __name__ == "__main__":

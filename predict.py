@@ -31,6 +31,8 @@ _ROOT_DEPTH = flags.DEFINE_float(
 
 def main():
     """Reads the flags, predicts, writes the JSON and the picture."""
+    if not _MODEL.value.endswith(".tflite"):
+        console.import_tensorflow()
     from keras_pose import images
     from keras_pose import visualization
     from keras_pose.prediction import Predictor
@@ -48,12 +50,16 @@ def main():
         _numbers("distortion", _DISTORTION.value, 5),
         _ROOT_DEPTH.value,
     )
+    visualization.save_pose_picture(f"{_OUT.value}.png", image, pose)
     with open(f"{_OUT.value}.json", "w", encoding="utf-8") as file:
         content = {"image": _IMAGE.value, **pose.to_dict()}
         json.dump(content, file, indent=1)
-    visualization.save_pose_picture(f"{_OUT.value}.png", image, pose)
+        file.write("\n")
     if pose.intrinsics_from != "given":
-        logging.warning("--intrinsics: %s", pose.intrinsics_from)
+        logging.warning(
+            "no --intrinsics: %s; the place of the person is a guess too",
+            pose.intrinsics_from,
+        )
     print(f"{_OUT.value}.json\n{_OUT.value}.png")
 
 

@@ -23,6 +23,7 @@ _NUM_VIRTUAL_DEVICES = flags.DEFINE_integer(
 
 def main():
     """Reads the flags and trains."""
+    console.import_tensorflow()
     from keras_pose.training.loop import fit
     from keras_pose.training.strategy import make_strategy
 

@@ -6,6 +6,7 @@ A recipe in `configs/` changes some of them; on the command line any of them is
 
 import dataclasses
 import json
+import math
 
 
 @dataclasses.dataclass(slots=True)
@@ -100,11 +101,16 @@ def check(config):
         "train.warmup_steps": config.train.warmup_steps,
     }
     for field, value in positive.items():
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise ValueError(f"`{field}` must be positive. Received: {value}")
     for field, value in at_least_0.items():
-        if not value >= 0:
+        if not 0 <= value < math.inf:
             raise ValueError(f"`{field}` must be at least 0. Received: {value}")
+    if not 0 <= config.model.batch_norm_momentum < 1:
+        raise ValueError(
+            "`model.batch_norm_momentum` must be in [0, 1). "
+            f"Received: {config.model.batch_norm_momentum}"
+        )
     if not config.data.train:
         raise ValueError(
             "`data.train` must name at least one folder made by prepare.py. "
@@ -138,11 +144,14 @@ def differences(config, text):
     Returns:
         Rows of "section.field: earlier value -> value of config".
     """
+    # A field that the earlier run did not know had its default.
+    defaults = json.loads(to_json(Config()))
     earlier = json.loads(text)
     rows = []
     for section, fields in json.loads(to_json(config)).items():
+        known = {**defaults[section], **earlier.get(section, {})}
         for field, value in fields.items():
-            old = earlier.get(section, {}).get(field)
+            old = known[field]
             if old != value:
                 rows.append(f"{section}.{field}: {old!r} -> {value!r}")
     return rows

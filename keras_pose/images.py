@@ -47,7 +47,7 @@ def decode_image(encoded, name, upright=False):
             grey = (np.asarray(image) // 256).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
         return np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damaged EXIF raises nearly anything
         raise ValueError(f"{name}: the image is damaged: {error}") from error
 
 

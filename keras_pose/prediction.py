@@ -13,9 +13,6 @@ from keras_pose.geometry.volume import View
 from keras_pose.serving import artefacts
 from keras_pose.skeleton import Skeleton
 
-# An ordinary photo's field of view across its longer side, as MeTRAbs assumes.
-GUESSED_FIELD_OF_VIEW = 55.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
@@ -96,7 +93,7 @@ class Predictor:
             box: (4,) x, y, width, height in px, tight on the person; None
                 takes the whole image.
             intrinsics: (3, 3) px; None guesses them from a field of view of
-                `GUESSED_FIELD_OF_VIEW` degrees.
+                `camera.ORDINARY_FIELD_OF_VIEW` degrees.
             distortion: (5,) k1, k2, p1, p2, k3; None for a pinhole.
             root_depth: mm from the camera to the root along its axis; None
                 estimates it.
@@ -249,12 +246,10 @@ def _check_box(box, width, height):
 
 def _check_camera(intrinsics, width, height):
     if intrinsics is None:
-        guess = camera.intrinsics_from_field_of_view(
-            GUESSED_FIELD_OF_VIEW, width, height
-        )
+        degrees = camera.ORDINARY_FIELD_OF_VIEW
+        guess = camera.intrinsics_from_field_of_view(degrees, width, height)
         return np.float64(guess), (
-            f"a guess: {GUESSED_FIELD_OF_VIEW:.0f} degrees across the longer "
-            "side"
+            f"a guess: {degrees:.0f} degrees across the longer side"
         )
     intrinsics = _check_numbers("intrinsics", intrinsics, (3, 3))
     (fx, _, cx), (_, fy, cy) = intrinsics[:2]

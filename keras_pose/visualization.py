@@ -26,6 +26,8 @@ def draw_skeleton(image, joints_px, skeleton):
     extent = np.ptp(joints_px, axis=0).max()
     thickness = max(1, round(extent / 100))
     shift = 4  # OpenCV draws at 1/16 of a pixel
+    # Far outside the picture OpenCV counts past its integers.
+    joints_px = np.clip(joints_px, -1e6, 1e6)
     points = np.round(joints_px * 2**shift).astype(int)
     for width, lighter in ((2 * thickness + 2, True), (2 * thickness, False)):
         for parent, child in skeleton.bones:
@@ -65,6 +67,14 @@ def save_pose_picture(path, image, pose):
     figure = Figure(figsize=(12, 6), layout="constrained")
     axes = figure.subplots(1, 2)
     axes[0].imshow(draw_skeleton(image, pose.joints_px, pose.skeleton))
+    x, y, box_width, box_height = pose.box
+    axes[0].plot(
+        np.array([x, x + box_width, x + box_width, x, x]) - 0.5,
+        np.array([y, y, y + box_height, y + box_height, y]) - 0.5,
+        color="white",
+        linewidth=1,
+        linestyle="--",
+    )
     _zoom_to_person(axes[0], image, pose)
     axes[0].set_axis_off()
     axes[1].remove()

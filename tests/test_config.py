@@ -126,12 +126,14 @@ def test_differences_are_those_of_the_fields():
     ]
 
 
-def test_differences_name_a_field_that_the_earlier_run_did_not_know():
+def test_field_that_the_earlier_run_did_not_know_had_its_default():
     earlier = json.loads(config_lib.to_json(good_config()))
     del earlier["loss"], earlier["train"]["seed"]
-    rows = config_lib.differences(good_config(), json.dumps(earlier))
-    assert "train.seed: None -> 0" in rows
-    assert "loss.integral: None -> 1.0" in rows
+    config = good_config()
+    assert config_lib.differences(config, json.dumps(earlier)) == []
+    config.train.seed = 3
+    rows = config_lib.differences(config, json.dumps(earlier))
+    assert rows == ["train.seed: 0 -> 3"]
 
 
 @LOADS_A_RECIPE

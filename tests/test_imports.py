@@ -56,12 +56,12 @@ MAY_IMPORT_LATE = {
         keras_pose.layers""",
     "keras_pose.visualization": "matplotlib",
     "train": "keras_pose.training",
-    "evaluate": """keras keras_pose.data keras_pose.evaluation
+    "evaluate": """keras_pose.data keras_pose.evaluation
         keras_pose.serving.artefacts""",
     "export": "keras_pose.serving",
     "predict": """keras_pose.images keras_pose.visualization
         keras_pose.prediction""",
-    "prepare": "keras keras_pose.data",
+    "prepare": "keras_pose.data",
 }
 
 

@@ -145,6 +145,12 @@ def check_sample(sample, skeleton):
                 f"{sample.name}: `{field}` {rule}. Received: {received}"
             )
 
+    _check_numbers(sample, skeleton, require)
+    _check_image_and_box(sample, require)
+    _check_joints(sample, skeleton, require)
+
+
+def _check_numbers(sample, skeleton, require):
     for field, (dtype, shape, _) in records.FIELDS.items():
         if dtype is not np.float32:
             continue
@@ -157,14 +163,12 @@ def check_sample(sample, skeleton):
             f"shape {value.shape}",
         )
         require(np.all(np.isfinite(value)), field, "must be finite", value)
-    for field in ("weight_2d", "weight_3d"):
-        value = getattr(sample, field)
-        require(
-            np.all((value >= 0) & (value <= 1)),
-            field,
-            "must be in [0, 1]",
-            value,
-        )
+        if field.startswith("weight"):
+            inside = np.all((value >= 0) & (value <= 1))
+            require(inside, field, "must be in [0, 1]", value)
+
+
+def _check_image_and_box(sample, require):
     width, height, file_format = images.image_header(sample.image, sample.name)
     require(
         file_format in ("JPEG", "MPO", "PNG"),
@@ -186,12 +190,15 @@ def check_sample(sample, skeleton):
         f"must overlap the image of {width} x {height} px",
         sample.box,
     )
-    known_3d = sample.weight_3d > 0
+
+
+def _check_joints(sample, skeleton, require):
+    depth = sample.joints_mm[sample.weight_3d > 0, 2]
     require(
-        np.all(sample.joints_mm[known_3d, 2] > 0),
+        np.all(depth > 0),
         "joints_mm",
         "must lie in front of the camera, z > 0 mm",
-        sample.joints_mm[known_3d, 2],
+        depth,
     )
     length = _mean_bone_length(sample, skeleton)
     low, high = BONE_LENGTHS_MM
@@ -202,7 +209,7 @@ def check_sample(sample, skeleton):
         f"{length} mm",
     )
     error = reprojection_error(sample)
-    limit = MAX_REPROJECTION_SHARE * max(box_width, box_height)
+    limit = MAX_REPROJECTION_SHARE * max(sample.box[2:])
     require(
         error is None or error <= limit,
         "joints_mm",

@@ -1,5 +1,6 @@
 """Prepared data sets to batches of crops and labels."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -13,26 +14,26 @@ from keras_pose.geometry.volume import View
 _FILES_AT_ONCE = 8
 
 
-def training_batches(
-    folders, spec, batch_size, shuffle_buffer, seed, skip_batches=0
-):
-    """Shuffled batches without end; each pass gives every sample once.
+def training_batches(folders, spec, batch_size, shuffle_buffer, seed, epoch):
+    """The shuffled batches of an epoch, and of as many more as are asked for.
 
-    The order is a function of the arguments alone, so `skip_batches` resumes
-    where an earlier run stopped.
+    Each pass gives every sample once. The order is a function of the arguments
+    alone: a resumed run builds the epoch it goes on with and skips nothing.
 
     Args:
         folders: Data sets made by prepare.py.
         spec: The PoseSpec of the network.
         batch_size: Samples in a batch; every batch is full.
         shuffle_buffer: Encoded images held in memory to shuffle.
-        seed: Of the order.
-        skip_batches: How many batches of the order to leave out.
+        seed: Of the run.
+        epoch: Number of the epoch; each has its own order.
 
     Returns:
-        A tf.data.Dataset of the dicts of `batches`.
+        A tf.data.Dataset without end, of the dicts of `batches` without
+        "name".
     """
-    infos = [records.read_info(folder) for folder in folders]
+    infos = _read_infos(folders)
+    seed = seed * 1_000_003 + epoch  # one number for each pair
     dataset = tf.data.Dataset.sample_from_datasets(
         [
             _samples(folder, info, spec.skeleton, shuffle_seed=seed)
@@ -42,8 +43,7 @@ def training_batches(
         seed=seed,
     )
     dataset = dataset.shuffle(shuffle_buffer, seed).repeat()
-    dataset = dataset.skip(skip_batches * batch_size)
-    return _batch(dataset, spec, batch_size, drop_remainder=True)
+    return _batch(dataset, spec, batch_size, for_training=True)
 
 
 def batches(folders, spec, batch_size):
@@ -59,12 +59,42 @@ def batches(folders, spec, batch_size):
         (B, J, 3) unit coordinates, "weight" (B, J, 3) of its coordinates,
         "joints_mm" (B, J, 3), "weight_3d" (B, J), "view" a View, "name" (B,).
     """
-    dataset = None
-    for folder in folders:
-        info = records.read_info(folder)
-        samples = _samples(folder, info, spec.skeleton)
-        dataset = dataset.concatenate(samples) if dataset else samples
-    return _batch(dataset, spec, batch_size, drop_remainder=False)
+    first, *others = (
+        _samples(folder, info, spec.skeleton)
+        for folder, info in zip(folders, _read_infos(folders), strict=True)
+    )
+    for other in others:
+        first = first.concatenate(other)
+    return _batch(first, spec, batch_size, for_training=False)
+
+
+@contextlib.contextmanager
+def damage_named(folders):
+    """Turns TensorFlow's errors on damaged records into one that names them.
+
+    Raises:
+        ValueError: Names the shards whose checksum is not the written one.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damaged = [
+            path for folder in folders for path in records.damaged(folder)
+        ]
+        if not damaged:
+            raise
+        raise ValueError(
+            f"{', '.join(damaged)}: damaged: not what prepare.py wrote"
+        ) from error
+
+
+def _read_infos(folders):
+    if not folders:
+        raise ValueError(
+            "`data` must name at least one folder made by prepare.py. "
+            "Received: none"
+        )
+    return [records.read_info(folder) for folder in folders]
 
 
 def decode_image(encoded):
@@ -76,7 +106,7 @@ def decode_image(encoded):
 
 def count(folders):
     """Number of samples in data sets."""
-    return sum(records.read_info(folder).count for folder in folders)
+    return sum(info.count for info in _read_infos(folders))
 
 
 def mean_bone_lengths(folders, skeleton):
@@ -130,12 +160,15 @@ def _samples(folder, info, skeleton, shuffle_seed=None):
     return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _batch(dataset, spec, batch_size, drop_remainder):
+def _batch(dataset, spec, batch_size, for_training):
     def example(record):
-        return _example(record, spec)
+        row = _example(record, spec)
+        if for_training:
+            del row["name"]  # text has no place on an accelerator
+        return row
 
     dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    dataset = dataset.batch(batch_size, drop_remainder=for_training)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 

@@ -227,11 +227,23 @@ def _check_shard(folder, shard):
 
 def shard_row(path, count):
     """The row of `dataset.json` that describes a written shard."""
-    with open(path, "rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "file": os.path.basename(path),
         "count": count,
         "bytes": os.path.getsize(path),
-        "sha256": checksum,
+        "sha256": _checksum(path),
     }
+
+
+def damaged(folder):
+    """Paths of the shards that are not what was written; reads them all."""
+    info = read_info(folder)
+    paths = {os.path.join(folder, row["file"]): row for row in info.shards}
+    return [
+        path for path, row in paths.items() if _checksum(path) != row["sha256"]
+    ]
+
+
+def _checksum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

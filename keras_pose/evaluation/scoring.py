@@ -1,6 +1,7 @@
 """Runs a network over data sets and scores its poses."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -30,12 +31,19 @@ class Scores:
     root_depth: str
 
     def to_dict(self):
-        """The scores for a JSON file, units in the names."""
+        """The scores for a JSON file; None for a joint in no frame."""
+
+        def number(value):
+            return None if math.isnan(value) else value
+
         return {
             "mpjpe_mm": self.mpjpe,
             "pa_mpjpe_mm": self.pa_mpjpe,
             "per_joint_mm": {
-                joint: {"mpjpe": mpjpe, "pa_mpjpe": pa_mpjpe}
+                joint: {
+                    "mpjpe": number(mpjpe),
+                    "pa_mpjpe": number(pa_mpjpe),
+                }
                 for joint, (mpjpe, pa_mpjpe) in self.per_joint.items()
             },
             "frames": self.count,
@@ -46,9 +54,9 @@ class Scores:
 
     def table(self):
         """The scores as text, one joint a line."""
-        rows = [f"{'joint':<16}{'MPJPE':>10}{'PA-MPJPE':>10}  mm"]
+        rows = [f"{'mm':<16}{'MPJPE':>10}{'PA-MPJPE':>10}"]
         rows += [
-            f"{joint:<16}{mpjpe:>10.2f}{pa_mpjpe:>10.2f}"
+            f"{joint:<16}{mpjpe:>10.2f}{pa_mpjpe:>10.2f}".replace("nan", "  -")
             for joint, (mpjpe, pa_mpjpe) in self.per_joint.items()
         ]
         rows.append(f"{'mean':<16}{self.mpjpe:>10.2f}{self.pa_mpjpe:>10.2f}")
@@ -78,8 +86,12 @@ def score(predict, spec, folders, batch_size, progress=None):
     """
     errors, pa_errors, weights = [], [], []
     done = 0
-    for batch in pipeline.batches(folders, spec, batch_size):
+    for batch in _read(folders, spec, batch_size):
         pose = np.asarray(predict(batch["image"].numpy())["pose"])
+        if not np.all(np.isfinite(pose)):
+            raise ValueError(
+                "a pose must be finite to be scored. Received: NaN"
+            )
         done += len(pose)
         known = batch["weight_3d"].numpy().any(axis=1)
         view = View(*(part.numpy()[known] for part in batch["view"]))
@@ -119,6 +131,11 @@ def score(predict, spec, folders, batch_size, progress=None):
         len(weights),
         "true" if isinstance(spec.volume, CropVolume) else "none",
     )
+
+
+def _read(folders, spec, batch_size):
+    with pipeline.damage_named(folders):
+        yield from pipeline.batches(folders, spec, batch_size)
 
 
 def _check_cameras(names, view, spec):

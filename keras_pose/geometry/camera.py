@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Degrees across the longer side of an ordinary photo, as MeTRAbs assumes.
+ORDINARY_FIELD_OF_VIEW = 55.0
+
 # Constant rows that place columns by matrix product, which arrays and tensors
 # share; np.stack would turn a tensor into an array.
 _XY_OF_3 = np.array([[1, 0, 0], [0, 1, 0]], np.float32)

@@ -43,7 +43,8 @@ def load(path):
 
     Args:
         path: A `.keras` or `.tflite` file, a SavedModel folder, or the folder
-            of a training run, which stands for its `best.keras`.
+            of a training run, which stands for its `best.keras`, or for its
+            `last.keras` where it was not validated.
 
     Returns:
         An Artefact.
@@ -55,8 +56,12 @@ def load(path):
     if os.path.isfile(os.path.join(path, "saved_model.pb")):
         spec = _read_spec_from_folder(path)
         return Artefact(path, SAVED_MODEL, spec, _load_saved_model(path))
-    if os.path.isfile(os.path.join(path, "best.keras")):
-        path = os.path.join(path, "best.keras")
+    for name in ("best.keras", "last.keras"):
+        if os.path.isfile(os.path.join(path, name)):
+            path = os.path.join(path, name)
+            break
+    if not os.path.exists(path):
+        raise ValueError(f"there is no model at {path}")
     if not os.path.isfile(path) or not path.endswith((".keras", ".tflite")):
         raise ValueError(
             "a model must be a .keras or .tflite file, a SavedModel folder, or "

@@ -9,6 +9,7 @@ import tempfile
 from keras_pose.serving import artefacts
 from keras_pose.serving import parity
 from keras_pose.serving.saved_model import export_saved_model
+from keras_pose.serving.saved_model import predict_by_bytes
 from keras_pose.serving.tflite import export_tflite
 
 # What conversion may change. Rounding to float16 is no fault of conversion: it
@@ -16,22 +17,26 @@ from keras_pose.serving.tflite import export_tflite
 MAX_DIFFERENCE_MM = 0.1
 MAX_DIFFERENCE_FLOAT16_MM = 0.5
 REPORT_FILE = "export_report.json"
+_SAVED_MODEL = "saved_model"
+_FLOAT32 = "model_float32.tflite"
 _FLOAT16 = "model_float16.tflite"
 _CROPS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One artefact of an export.
+    """One endpoint of one artefact of an export.
 
     Attributes:
         name: Its file or folder.
+        endpoint: The signature that was compared.
         megabytes: Its size.
         worst_mm: Largest distance of a joint from the Keras model's.
         limit_mm: The largest distance that is admitted.
     """
 
     name: str
+    endpoint: str
     megabytes: float
     worst_mm: float
     limit_mm: float
@@ -52,7 +57,7 @@ def export(model_path, out, folders=()):
             noise where there is none.
 
     Returns:
-        Rows, one an artefact.
+        Rows, one an endpoint of an artefact.
 
     Raises:
         ValueError: An argument is wrong.
@@ -76,28 +81,21 @@ def export(model_path, out, folders=()):
     os.makedirs(os.path.dirname(out), exist_ok=True)
     partial = tempfile.mkdtemp(prefix=".export-", dir=os.path.dirname(out))
     try:
-        rows = []
-        for name in _write_all(reference.path, partial):
-            path = os.path.join(partial, name)
-            predict = artefacts.load(path).predict
-            worst = parity.worst_difference(
-                predict, reference.predict, spec, images, view
-            )
-            limit = (
-                MAX_DIFFERENCE_FLOAT16_MM
-                if name == _FLOAT16
-                else MAX_DIFFERENCE_MM
-            )
-            rows.append(Row(name, _megabytes(path), worst, limit))
-            if not rows[-1].is_right:
-                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        rows = [
+            _compare(partial, name, endpoint, reference, images, view)
+            for name, endpoint in _write_all(reference.path, partial)
+        ]
+        for row in rows:
+            if not row.is_right:
+                _remove(os.path.join(partial, row.name))
         _write_report(partial, rows, folders)
         os.chmod(partial, 0o755)
         os.rename(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     wrong = [
-        f"{row.name}: {row.worst_mm:.4f} mm, limit {row.limit_mm} mm"
+        f"{row.name}, {row.endpoint}: {row.worst_mm:.4f} mm, "
+        f"limit {row.limit_mm} mm"
         for row in rows
         if not row.is_right
     ]
@@ -111,28 +109,52 @@ def export(model_path, out, folders=()):
 
 def table(rows):
     """The rows as text."""
-    lines = [f"{'artefact':<22}{'MB':>8}{'worst joint, mm':>18}{'limit':>8}"]
+    lines = [
+        f"{'artefact':<22}{'endpoint':<17}{'MB':>7}{'worst joint, mm':>17}"
+        f"{'limit':>7}"
+    ]
     lines += [
-        f"{row.name:<22}{row.megabytes:>8.1f}{row.worst_mm:>18.5f}"
-        f"{row.limit_mm:>8.1f}"
+        f"{row.name:<22}{row.endpoint:<17}{row.megabytes:>7.1f}{row.worst_mm:>17.5f}"
+        f"{row.limit_mm:>7.1f}"
         for row in rows
     ]
     return "\n".join(lines)
 
 
 def _write_all(model_path, folder):
-    """Writes every artefact into `folder`; returns their names."""
+    """Writes every artefact; returns (name, endpoint) of what to compare."""
     model, spec = artefacts.load_keras_model(model_path)
-    saved_model = os.path.join(folder, "saved_model")
+    saved_model = os.path.join(folder, _SAVED_MODEL)
     export_saved_model(model, spec, saved_model)
-    names = ["saved_model"]
-    for name, float16 in (
-        ("model_float32.tflite", False),
-        (_FLOAT16, True),
-    ):
+    for name, float16 in ((_FLOAT32, False), (_FLOAT16, True)):
         export_tflite(saved_model, spec, os.path.join(folder, name), float16)
-        names.append(name)
-    return names
+    return (
+        (_SAVED_MODEL, "serving_default"),
+        (_SAVED_MODEL, "serve_bytes"),
+        (_FLOAT32, "serving_default"),
+        (_FLOAT16, "serving_default"),
+    )
+
+
+def _compare(folder, name, endpoint, reference, images, view):
+    path = os.path.join(folder, name)
+    if endpoint == "serve_bytes":
+        predict = predict_by_bytes(path)
+    else:
+        predict = artefacts.load(path).predict
+    worst = parity.worst_difference(
+        predict, reference.predict, reference.spec, images, view
+    )
+    is_float16 = name == _FLOAT16
+    limit = MAX_DIFFERENCE_FLOAT16_MM if is_float16 else MAX_DIFFERENCE_MM
+    return Row(name, endpoint, _megabytes(path), worst, limit)
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.remove(path)
 
 
 def _write_report(folder, rows, folders):

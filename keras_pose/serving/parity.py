@@ -3,14 +3,13 @@
 import numpy as np
 
 from keras_pose.data import pipeline
+from keras_pose.geometry import camera
 from keras_pose.geometry import crop
-from keras_pose.geometry.camera import intrinsics_from_field_of_view
 from keras_pose.geometry.volume import View
 
 # A person 5 m from an ordinary camera: what mm are measured with where the
 # images come without a camera.
 _DISTANCE_MM = 5000.0
-_FIELD_OF_VIEW = 50.0
 
 
 def real_crops(folders, spec, count):
@@ -29,7 +28,9 @@ def noise_crops(spec, count, seed=0):
     whole = np.array([[0, 0, size, size]], np.float32)
     view = View(
         crop.crop_from_image(whole, size),
-        intrinsics_from_field_of_view(_FIELD_OF_VIEW, size, size)[None],
+        camera.intrinsics_from_field_of_view(
+            camera.ORDINARY_FIELD_OF_VIEW, size, size
+        )[None],
         np.zeros((1, 5), np.float32),
         np.full((1, 1, 1), _DISTANCE_MM, np.float32),
     )

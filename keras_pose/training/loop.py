@@ -1,10 +1,11 @@
-"""The training loop, one for every strategy.
+"""The training loop, one for all devices of a machine.
 
 Keras's own `fit` does not run under several workers, so the loop is written
 out; it drives Keras's callbacks, so that its progress bar, TensorBoard and any
 callback of a user work as they do there.
 """
 
+import math
 import os
 import sys
 
@@ -23,44 +24,50 @@ from keras_pose.skeleton import SKELETONS
 from keras_pose.training import step as step_lib
 from keras_pose.training.optimizer import make_optimizer
 from keras_pose.training.workdir import BEST_FILE
+from keras_pose.training.workdir import LAST_FILE
 from keras_pose.training.workdir import Checkpoints
-from keras_pose.training.workdir import open_workdir
+from keras_pose.training.workdir import check_workdir
+from keras_pose.training.workdir import claim_workdir
 
 
 def fit(config, workdir, strategy, callbacks=()):
     """Trains a network, or goes on where the run in `workdir` stopped.
 
-    Writes to `workdir`: `config.json`, `checkpoints/`, `tensorboard/`, and
-    `best.keras`, the network with the lowest validation MPJPE (the last one
-    where there is no validation data).
+    Writes to `workdir`: `config.json`, `checkpoints/`, `tensorboard/`,
+    `last.keras`, and with validation data `best.keras`, the network with the
+    lowest validation MPJPE.
 
     Args:
         config: The Config.
         workdir: Folder of the run.
-        strategy: A tf.distribute.Strategy, as of `make_strategy`.
-        callbacks: Further Keras callbacks.
+        strategy: A tf.distribute.Strategy of one machine, as of
+            `make_strategy`.
+        callbacks: Further Keras callbacks. They start anew when a run is
+            resumed, and are not told of validation but for its scores.
 
     Returns:
         The best validation MPJPE in mm, or None without validation data.
 
     Raises:
         ValueError: The config, the data or the folder is wrong.
+        RuntimeError: The loss is not a number any more.
     """
     config_lib.check(config)
     train = config.train
     spec = make_spec(config)
     steps = _steps_per_epoch(config, strategy)
-    open_workdir(workdir, config)
+    check_workdir(workdir, config)
 
     keras.utils.set_random_seed(train.seed)
     model, optimizer = _build(config, spec, strategy, steps * train.epochs)
+    terms = step_lib.make_losses(config.loss)
+    claim_workdir(workdir, config)
     checkpoints = Checkpoints(workdir, model, optimizer)
     first_epoch = checkpoints.restore()
     best = float(checkpoints.best.numpy())
     if first_epoch:
         logging.info("%s: goes on after epoch %d", workdir, first_epoch)
 
-    terms = step_lib.make_losses(config.loss)
     train_step = step_lib.make_train_step(
         models.with_logits(model) if "heatmap" in terms else model,
         optimizer,
@@ -69,28 +76,30 @@ def fit(config, workdir, strategy, callbacks=()):
         strategy,
     )
     predict = step_lib.make_predict(model, strategy)
-    batches = pipeline.training_batches(
-        config.data.train,
-        spec,
-        train.batch_size,
-        config.data.shuffle_buffer,
-        train.seed,
-        skip_batches=first_epoch * steps,
-    )
-    batches = iter(strategy.experimental_distribute_dataset(batches))
     callback_list = _callback_list(
         callbacks, workdir, model, optimizer, train.epochs, steps
     )
     callback_list.on_train_begin()
     for epoch in range(first_epoch, train.epochs):
         callback_list.on_epoch_begin(epoch)
-        logs = _run_epoch(train_step, batches, steps, callback_list)
+        batches = pipeline.training_batches(
+            config.data.train,
+            spec,
+            train.batch_size,
+            config.data.shuffle_buffer,
+            train.seed,
+            epoch,
+        )
+        batches = iter(strategy.experimental_distribute_dataset(batches))
+        with pipeline.damage_named(config.data.train):
+            logs = _run_epoch(train_step, batches, steps, callback_list)
         is_last = epoch + 1 == train.epochs
         if is_last or (epoch + 1) % train.validation_every == 0:
+            _save(spec, model, strategy, os.path.join(workdir, LAST_FILE))
             score = _validate(config, spec, predict, logs)
-            if score is None or score <= best:
-                best = best if score is None else score
-                _save(spec, model, strategy, workdir)
+            if score is not None and score <= best:
+                best = score
+                _save(spec, model, strategy, os.path.join(workdir, BEST_FILE))
         checkpoints.save(epoch + 1, best)
         callback_list.on_epoch_end(epoch, logs)
         if callback_list.model.stop_training:
@@ -205,6 +214,13 @@ def _run_epoch(train_step, batches, steps, callback_list):
         callback_list.on_train_batch_begin(step)
         for name, value in train_step(next(batches)).items():
             totals[name] = totals.get(name, 0.0) + float(value)
+        if not math.isfinite(totals["loss"]):
+            raise RuntimeError(
+                f"the loss of step {step + 1} of this epoch is not finite; "
+                "the last checkpoint is as it was. A lower "
+                "`train.learning_rate` or a longer `train.warmup_steps` may "
+                f"help. Received: {totals['loss']}"
+            )
         logs = {name: total / (step + 1) for name, total in totals.items()}
         callback_list.on_train_batch_end(step, logs)
     return logs
@@ -217,13 +233,13 @@ def _validate(config, spec, predict, logs):
     scores = scoring.score(
         predict, spec, config.data.validation, config.train.batch_size
     )
-    logs["val_mpjpe"] = scores.mpjpe
-    logs["val_pa_mpjpe"] = scores.pa_mpjpe
+    logs["val_mpjpe_mm"] = scores.mpjpe
+    logs["val_pa_mpjpe_mm"] = scores.pa_mpjpe
     return scores.mpjpe
 
 
-def _save(spec, model, strategy, workdir):
-    """Writes the network to best.keras, free of how it was trained."""
+def _save(spec, model, strategy, path):
+    """Writes the network, free of how it was trained."""
     step_lib.synchronise_batch_norm(model, False)
-    artefacts.save_keras(model, spec, os.path.join(workdir, BEST_FILE))
+    artefacts.save_keras(model, spec, path)
     step_lib.synchronise_batch_norm(model, strategy.num_replicas_in_sync > 1)

@@ -1,4 +1,4 @@
-"""One step of training, on every replica."""
+"""One step of training, on every replica of a machine."""
 
 import keras
 import tensorflow as tf
@@ -56,7 +56,7 @@ def make_train_step(model, optimizer, terms, spec, strategy):
 
     Returns:
         A function of a distributed batch to a dict of scalars: "loss", each
-        term, and "mpjpe" in mm.
+        term, and "mpjpe_mm".
     """
 
     def replica_step(batch):
@@ -90,7 +90,7 @@ def make_train_step(model, optimizer, terms, spec, strategy):
         }
         error = strategy.reduce("SUM", error, axis=None)
         weight = strategy.reduce("SUM", weight, axis=None)
-        logs["mpjpe"] = tf.math.divide_no_nan(error, weight)
+        logs["mpjpe_mm"] = tf.math.divide_no_nan(error, weight)
         return logs
 
     return train_step
@@ -105,8 +105,10 @@ def _summed_error(pose, batch, spec):
     predicted = spec.volume.decode(tf.cast(pose, tf.float32), batch["view"])
     offset = predicted - predicted[:, root : root + 1]
     target = batch["joints_mm"] - batch["joints_mm"][:, root : root + 1]
-    error = tf.norm(offset - target, axis=-1) * batch["weight_3d"]
-    return tf.reduce_sum(error), tf.reduce_sum(batch["weight_3d"])
+    weight = batch["weight_3d"]
+    # Where nothing is known there may be no camera either, and no number.
+    error = tf.where(weight > 0, tf.norm(offset - target, axis=-1), 0.0)
+    return tf.reduce_sum(error * weight), tf.reduce_sum(weight)
 
 
 def make_predict(model, strategy):

@@ -7,38 +7,37 @@ import tensorflow as tf
 from keras_pose import config as config_lib
 
 CONFIG_FILE = "config.json"
-BEST_FILE = "best.keras"
+BEST_FILE = "best.keras"  # of the lowest validation MPJPE
+LAST_FILE = "last.keras"
 _KEPT = 2
 
 
-def open_workdir(workdir, config):
-    """Makes the folder, or checks that it belongs to the same config.
+def check_workdir(workdir, config):
+    """Checks that a folder is free, or belongs to the same config.
 
     Raises:
         ValueError: The folder holds a run of another config; names every
             field that differs.
     """
     path = os.path.join(workdir, CONFIG_FILE)
-    try:
-        os.makedirs(workdir, exist_ok=True)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                rows = config_lib.differences(config, file.read())
-            if rows:
-                raise ValueError(
-                    f"`workdir` {workdir} belongs to another config; take a "
-                    "new folder, or the earlier values. "
-                    f"Received: {'; '.join(rows)}"
-                )
-            return
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(config_lib.to_json(config))
-        os.replace(path + ".new", path)
-    except OSError as error:
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        rows = config_lib.differences(config, file.read())
+    if rows:
         raise ValueError(
-            f"`workdir` must be a folder that can be written. "
-            f"Received: {workdir} ({error.strerror})"
-        ) from error
+            f"`workdir` {workdir} belongs to another config; take a new "
+            f"folder, or the earlier values. Received: {'; '.join(rows)}"
+        )
+
+
+def claim_workdir(workdir, config):
+    """Makes the folder and writes the config into it."""
+    os.makedirs(workdir, exist_ok=True)
+    path = os.path.join(workdir, CONFIG_FILE)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(config_lib.to_json(config))
+    os.replace(path + ".new", path)
 
 
 class Checkpoints:

@@ -210,6 +210,6 @@ def test_table_has_a_row_a_joint_and_the_mean():
     header, joint, mean, conventions = scores.table().splitlines()
     assert joint.split() == ["pelvis", "0.00", "1.25"]
     assert mean.split() == ["mean", "94.38", "65.50"]
-    assert header.split() == ["joint", "MPJPE", "PA-MPJPE", "mm"]
+    assert header.split() == ["mm", "MPJPE", "PA-MPJPE"]
     assert conventions.startswith("7 frames; MPJPE: roots aligned")
     assert dataclasses.replace(scores, count=8).table() != scores.table()

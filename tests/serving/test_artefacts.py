@@ -65,7 +65,20 @@ def test_network_with_a_regression_head_gives_the_pose_alone(
     assert found["pose"].shape == (6, 17, 3)
 
 
-@pytest.mark.parametrize("name", ["nothing", "", "notes.txt", "no.tflite"])
+def test_run_that_was_not_validated_stands_for_its_last_keras(
+    exported, tmp_path
+):
+    shutil.copy(exported.keras, tmp_path / "last.keras")
+    assert artefacts.load(tmp_path).path == str(tmp_path / "last.keras")
+
+
+@pytest.mark.parametrize("name", ["nothing", "no.tflite"])
+def test_load_says_that_there_is_nothing(name, tmp_path):
+    with pytest.raises(ValueError, match=f"there is no model at .*{name}$"):
+        artefacts.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["", "notes.txt"])
 def test_load_refuses_what_is_no_artefact(name, tmp_path):
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(ValueError, match=f"a model must be .*{name}$"):

@@ -11,6 +11,7 @@ from keras_pose.serving import artefacts
 from keras_pose.serving import export
 
 NAMES = ["saved_model", "model_float32.tflite", "model_float16.tflite"]
+ROWS = [NAMES[0], *NAMES]  # both endpoints of the SavedModel
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def move_one_joint(mm):
 def test_export_writes_every_artefact_and_a_report(exported):
     names = sorted(path.name for path in exported.out.iterdir())
     assert names == sorted([*NAMES, "export_report.json"])
-    assert [row.name for row in exported.rows] == NAMES
+    assert [row.name for row in exported.rows] == ROWS
     assert list(exported.out.parent.glob(".*")) == []
     assert exported.out.stat().st_mode & 0o777 == 0o755
 
@@ -73,7 +74,7 @@ def test_rows_tell_size_and_difference(exported):
         size = sum(file.stat().st_size for file in files if file.is_file())
         assert row.megabytes == pytest.approx(size / 1e6)
         assert row.worst_mm < (0.1 if "float16" in row.name else 0.01)
-    assert exported.rows[2].worst_mm > exported.rows[1].worst_mm > 0
+    assert exported.rows[3].worst_mm > exported.rows[2].worst_mm > 0
 
 
 def test_report_holds_the_rows_and_what_they_were_compared_on(exported):
@@ -86,16 +87,18 @@ def test_report_holds_the_rows_and_what_they_were_compared_on(exported):
 
 def test_table_has_a_line_an_artefact():
     rows = [
-        export.Row("saved_model", 136.94, 0.0, 0.1),
-        export.Row("model_float16.tflite", 68.5, 0.01234, 0.5),
+        export.Row("saved_model", "serve_bytes", 136.94, 0.0, 0.1),
+        export.Row(
+            "model_float16.tflite", "serving_default", 68.5, 0.01234, 0.5
+        ),
     ]
     head, *lines = export.table(rows).splitlines()
     assert head.split() == [
-        *("artefact", "MB", "worst", "joint,", "mm", "limit")
+        *("artefact", "endpoint", "MB", "worst", "joint,", "mm", "limit")
     ]
     assert [line.split() for line in lines] == [
-        ["saved_model", "136.9", "0.00000", "0.1"],
-        ["model_float16.tflite", "68.5", "0.01234", "0.5"],
+        ["saved_model", "serve_bytes", "136.9", "0.00000", "0.1"],
+        ["model_float16.tflite", "serving_default", "68.5", "0.01234", "0.5"],
     ]
 
 
@@ -105,7 +108,7 @@ def test_export_compares_on_the_data_set_it_is_given(
     rows = export.export(exported.run, tmp_path / "out", [str(data_set)])
     report = json.loads((tmp_path / "out/export_report.json").read_text())
     assert report["compared_on"] == [str(data_set)]
-    assert [row.name for row in rows] == NAMES
+    assert [row.name for row in rows] == ROWS
 
 
 @pytest.mark.parametrize(
@@ -123,16 +126,28 @@ def test_export_removes_the_artefact_that_differs(
     ending, change, quick, spoil, exported, tmp_path
 ):
     spoil(ending, change)
-    with pytest.raises(RuntimeError, match=f"Received: [^;]*{ending}: [^;]*$"):
+    with pytest.raises(RuntimeError, match=f"Received: [^;]*{ending}, [^;]*$"):
         export.export(exported.run, tmp_path / "out")
     kept = {path.name for path in (tmp_path / "out").iterdir()}
     right = {name for name in NAMES if not name.endswith(ending)}
     assert kept == right | {"export_report.json"}
 
 
+def test_export_compares_the_endpoint_of_bytes_too(
+    quick, exported, tmp_path, monkeypatch
+):
+    def wrong(folder):
+        return lambda images: {"pose": np.zeros((len(images), 17, 3))}
+
+    monkeypatch.setattr(export, "predict_by_bytes", wrong)
+    with pytest.raises(RuntimeError, match="saved_model, serve_bytes: "):
+        export.export(exported.run, tmp_path / "out")
+    assert not (tmp_path / "out" / "saved_model").exists()
+
+
 @pytest.mark.parametrize(
     ("ending", "row", "distance"),
-    [("float32.tflite", 1, 0.09), ("float16.tflite", 2, 0.45)],
+    [("float32.tflite", 2, 0.09), ("float16.tflite", 3, 0.45)],
 )
 def test_export_forgives_what_is_within_the_limit(
     ending, row, distance, quick, spoil, exported, tmp_path
@@ -177,7 +192,7 @@ def test_network_with_a_regression_head_exports(make_net, spec, tmp_path):
     kernel.assign(0.1 * kernel)
     artefacts.save_keras(model, spec, tmp_path / "best.keras")
     rows = export.export(tmp_path, tmp_path / "out")
-    assert [row.name for row in rows] == NAMES
+    assert [row.name for row in rows] == ROWS
 
 
 @pytest.mark.slow
@@ -190,4 +205,4 @@ def test_networks_with_backbones_of_keras_export(backbone, spec, tmp_path):
     )
     artefacts.save_keras(model, spec, tmp_path / "best.keras")
     rows = export.export(tmp_path, tmp_path / "out")
-    assert [row.name for row in rows] == NAMES
+    assert [row.name for row in rows] == ROWS

@@ -1,3 +1,5 @@
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def losses_of(config, workdir, strategy, steps=None):
 
 
 def weights_of(workdir):
-    model, _ = artefacts.load_keras_model(workdir / "best.keras")
+    model, _ = artefacts.load_keras_model(workdir / "last.keras")
     return model.get_weights()
 
 
@@ -107,7 +109,7 @@ def test_network_of_two_replicas_loads_without_them(
     tiny_config, tmp_path, two_replicas
 ):
     fit(tiny_config, tmp_path / "run", two_replicas)
-    model, _ = artefacts.load_keras_model(tmp_path / "run" / "best.keras")
+    model, _ = artefacts.load_keras_model(tmp_path / "run" / "last.keras")
     normalisations = [
         layer
         for layer in model.get_layer("backbone").layers
@@ -168,3 +170,49 @@ def test_fit_refuses_the_folder_of_another_config(
     tiny_config.loss.heatmap = 10.0
     with pytest.raises(ValueError, match="loss.heatmap: 0.0 -> 10.0"):
         fit(tiny_config, tmp_path / "run", one_device)
+
+
+def test_config_that_fails_leaves_the_folder_free(
+    tiny_config, tmp_path, one_device
+):
+    tiny_config.model.head = "pointing"
+    with pytest.raises(ValueError, match="head"):
+        fit(tiny_config, tmp_path / "run", one_device)
+    tiny_config.model.head = "integral"
+    fit(tiny_config, tmp_path / "run", one_device)
+
+
+def test_loss_that_is_no_number_stops_the_run(
+    tiny_config, tmp_path, one_device
+):
+    tiny_config.train.learning_rate = 1e30
+    with pytest.raises(RuntimeError, match="loss of step .* is not finite"):
+        fit(tiny_config, tmp_path / "run", one_device)
+    assert not (tmp_path / "run" / "last.keras").exists()
+
+
+def test_damaged_shard_is_named(tiny_config, dataset, tmp_path, one_device):
+    shard = sorted(pathlib.Path(dataset).glob("*.tfrecord"))[1]
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{shard}: damaged"):
+        fit(tiny_config, tmp_path / "run", one_device)
+
+
+def test_best_network_is_that_of_the_lowest_score(
+    tiny_config, dataset, tmp_path, one_device, monkeypatch
+):
+    scores = iter([30.0, 20.0, 25.0])
+    tiny_config.data.validation = (dataset,)
+    tiny_config.train.epochs = 3
+    monkeypatch.setattr(
+        "keras_pose.training.loop._validate", lambda *_: next(scores)
+    )
+    saved = []
+    monkeypatch.setattr(
+        "keras_pose.training.loop._save",
+        lambda *arguments: saved.append(pathlib.Path(arguments[-1]).name),
+    )
+    assert fit(tiny_config, tmp_path / "run", one_device) == 20.0
+    assert saved == ["last.keras", "best.keras"] * 2 + ["last.keras"]

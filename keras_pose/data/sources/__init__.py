@@ -1,7 +1,7 @@
 """Data sets as they lie on disk: a module for each format.
 
 `SOURCES` maps the name that `prepare.py --source=` takes to a function
-`root folder -> Source`.
+`(root folder, annotation file or None) -> Source`.
 """
 
 from keras_pose.data.sources import mmpose

@@ -1,5 +1,9 @@
 """The npz files of MMPose, for Human3.6M and MPI-INF-3DHP.
 
+They are looked for where MMPose's documentation puts them, with the images in
+`images/`, and all in the root itself, as in MMPose's own samples.
+
+
 `imgname` (N), `center` (N, 2) px and `scale` (N) of a square box, `part`
 (N, 17, 3) px with a visibility, `S` (N, 17, 4) camera frame in METRES with a
 visibility; beside it a pickle of cameras. Source: MMPose,
@@ -8,6 +12,7 @@ tools/dataset_converters/preprocess_h36m.py and preprocess_mpi_inf_3dhp.py.
 
 import os
 import re
+import reprlib
 
 import numpy as np
 
@@ -25,6 +30,13 @@ _FIELDS = {
     "part": ((None, 17, 3), "f"),
     "S": ((None, 17, 4), "f"),
 }
+_FOLDERS = (
+    "",
+    "annotations",
+    "annotation_body3d",
+    "annotation_body3d/fps10",
+    "annotation_body3d/fps50",
+)
 _PX_PER_SCALE = 200.0
 _BOX_PADDING = 1.2  # that `scale` holds around the joints
 _MM_PER_M = 1000.0
@@ -39,15 +51,18 @@ _3DHP_NAME = re.compile(
 )
 
 
-def human36m(root):
-    """Human3.6M: `h36m_train.npz`, `h36m_test.npz` or MMPose's own sample.
+def human36m(root, annotations=None):
+    """Human3.6M.
 
     Args:
-        root: Folder with the npz, `cameras.pkl` and the images.
+        root: Folder with `images/`, `annotation_body3d/cameras.pkl` and
+            `annotation_body3d/fps10/h36m_train.npz` or the like.
+        annotations: Path of the npz, where the root holds several.
     """
     return _open(
         "h36m_mmpose",
         root,
+        annotations,
         ("h36m_train.npz", "h36m_test.npz", "test_h36m_body3d.npz"),
         "cameras.pkl",
         H36M_17,
@@ -56,18 +71,21 @@ def human36m(root):
     )
 
 
-def mpi_inf_3dhp(root):
+def mpi_inf_3dhp(root, annotations=None):
     """MPI-INF-3DHP's training frames.
 
     The cameras' `h` is 204 in every file made by MMPose's converter, which
     loses a digit; image sizes are read from the images instead.
 
     Args:
-        root: Folder with the npz, `cameras_train.pkl` and the images.
+        root: Folder with `images/`, `annotations/cameras_train.pkl` and
+            `annotations/mpi_inf_3dhp_train.npz`.
+        annotations: Path of the npz, where the root holds several.
     """
     return _open(
         "mpi_inf_3dhp_mmpose",
         root,
+        annotations,
         ("mpi_inf_3dhp_train.npz", "test_3dhp_train.npz"),
         "cameras_train.pkl",
         MPI_INF_3DHP_17,
@@ -76,15 +94,29 @@ def mpi_inf_3dhp(root):
     )
 
 
-def _open(name, root, npz_names, camera_file, skeleton, pattern, camera_key):
-    path = _first_file(root, npz_names)
+def _open(
+    name,
+    root,
+    annotations,
+    npz_names,
+    camera_name,
+    skeleton,
+    pattern,
+    camera_key,
+):
+    if not os.path.isdir(root):
+        raise ValueError(f"`root` must be a folder. Received: {root}")
+    path = annotations or _only_file(root, npz_names)
     rows = files.read_npz(path, _FIELDS)
-    cameras = load_numpy_pickle(os.path.join(root, camera_file))
+    camera_file = _only_file(root, [camera_name])
+    cameras = load_numpy_pickle(camera_file)
     if not isinstance(cameras, dict):
         raise ValueError(
-            f"{os.path.join(root, camera_file)}: must hold a dict of cameras. "
+            f"{camera_file}: must hold a dict of cameras. "
             f"Received: {type(cameras).__name__}"
         )
+    folder = os.path.join(root, "images")
+    image_root = folder if os.path.isdir(folder) else root
 
     def samples():
         for row in range(len(rows["imgname"])):
@@ -106,7 +138,7 @@ def _open(name, root, npz_names, camera_file, skeleton, pattern, camera_key):
             corner = rows["center"][row] + 0.5 - side / 2
             part, joints = rows["part"][row], rows["S"][row]
             yield Sample(
-                image=files.read_bytes(root, image_name),
+                image=files.read_bytes(image_root, image_name),
                 name=image_name,
                 box=np.array([*corner, side, side], np.float32),
                 joints_mm=np.float32(joints[:, :3] * _MM_PER_M),
@@ -125,19 +157,30 @@ def _open(name, root, npz_names, camera_file, skeleton, pattern, camera_key):
     return Source(name, skeleton, len(rows["imgname"]), samples())
 
 
-def _first_file(root, names):
-    for name in names:
-        path = os.path.join(root, name)
-        if os.path.exists(path):
-            return path
-    raise ValueError(f"{root}: holds none of {', '.join(names)}")
+def _only_file(root, names):
+    """The one file of these names in the root's known folders."""
+    found = [
+        path
+        for folder in _FOLDERS
+        for name in names
+        if os.path.isfile(path := os.path.join(root, folder, name))
+    ]
+    if not found:
+        raise ValueError(f"{root}: holds none of {', '.join(names)}")
+    if len(found) > 1:
+        raise ValueError(
+            "`annotations` must name one of several files. "
+            f"Received: none, of {', '.join(found)}"
+        )
+    return found[0]
 
 
 def _lens(entry, camera_file, key):
     """Intrinsics (3, 3) px and distortion (5,) of a camera's entry.
 
     Human3.6M's own tangential term lacks a factor 2 that OpenCV's has:
-    x (p1 y + p2 x) + p2 r2. Read as OpenCV's, it is off by 0.1 px on average.
+    x (p1 y + p2 x) + p2 r2. It is read as OpenCV's all the same, which moves a
+    joint by 0.02 to 0.1 px on average and lets OpenCV undo it.
     """
     try:
         (fx, fy), (cx, cy) = (
@@ -148,7 +191,7 @@ def _lens(entry, camera_file, key):
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{camera_file}: camera {key!r} must have f and c of 2 numbers, "
-            f"and k of 3 and p of 2 or neither. Received: {entry!r}"
+            f"and k of 3 and p of 2 or neither. Received: {reprlib.repr(entry)}"
         ) from error
     return (
         np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32),

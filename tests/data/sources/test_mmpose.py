@@ -265,7 +265,7 @@ def test_made_frame_is_refused_by_name(make_h36m, changes, messages):
     ("missing", "message"),
     [
         ("h36m_train.npz", "holds none of h36m_train.npz, h36m_test.npz"),
-        ("cameras.pkl", "cameras.pkl: cannot be read"),
+        ("cameras.pkl", "holds none of cameras.pkl"),
     ],
 )
 def test_missing_file_is_named(make_h36m, missing, message):
@@ -273,6 +273,31 @@ def test_missing_file_is_named(make_h36m, missing, message):
     (root / missing).unlink()
     with pytest.raises(ValueError, match=message):
         mmpose.human36m(str(root))
+
+
+def test_missing_root_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ValueError, match="`root` must be a folder.*nowhere"):
+        mmpose.human36m(str(tmp_path / "nowhere"))
+
+
+def test_files_are_found_where_mmpose_documents_them(make_h36m):
+    root = make_h36m()
+    folder = root / "annotation_body3d" / "fps10"
+    folder.mkdir(parents=True)
+    shutil.move(root / "h36m_train.npz", folder)
+    shutil.move(root / "cameras.pkl", folder.parent)
+    (root / "images").mkdir()
+    shutil.move(root / NAME.split("/")[0], root / "images")
+    assert first_sample(root).name == NAME
+
+
+def test_one_of_several_annotation_files_must_be_named(make_h36m):
+    root = make_h36m()
+    shutil.copy(root / "h36m_train.npz", root / "h36m_test.npz")
+    with pytest.raises(ValueError, match="`annotations` must name one"):
+        mmpose.human36m(str(root))
+    named = mmpose.human36m(str(root), str(root / "h36m_test.npz"))
+    assert named.count == 1
 
 
 def test_mpi_inf_3dhp_is_read_with_its_own_names_and_joints(make_h36m):
