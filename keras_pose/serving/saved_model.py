@@ -26,8 +26,9 @@ def export_saved_model(model, spec, folder):
         folder: Where to write.
     """
     size = spec.input_size
+    # The endpoints bring the variables they use; to track the model as well
+    # would store each of them twice.
     archive = keras.export.ExportArchive()
-    archive.track(model)
     archive.add_endpoint(
         "serving_default",
         lambda image: model(image, training=False),

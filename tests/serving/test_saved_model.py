@@ -140,3 +140,10 @@ def test_crop_image_halves_down_to_a_pixel_as_opencv_does(shape):
     expected = images.crop_image(noise, transform, SIZE)
     found = crop_image(noise, tf.constant(transform, tf.float32), SIZE)
     assert np.abs(np.int32(found) - expected).max() <= 2
+
+
+def test_saved_model_stores_each_weight_once(exported, model):
+    (weights,) = (exported.saved_model / "variables").glob("*.data-*")
+    assert weights.stat().st_size == pytest.approx(
+        4 * model.count_params(), rel=0.1
+    )
