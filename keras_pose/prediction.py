@@ -131,6 +131,10 @@ class Predictor:
         view = View(
             np.float64(transform), intrinsics, distortion, np.ones((1, 1))
         )
+        return self._pose(outputs, view, box, root_depth, intrinsics_from)
+
+    def _pose(self, outputs, view, box, root_depth, intrinsics_from):
+        """Puts the network's outputs for one crop in front of the camera."""
         locate = (
             self._locate_metric
             if isinstance(self.spec.volume, MetricVolume)
@@ -139,29 +143,31 @@ class Predictor:
         joints, view, position_from = locate(
             np.float64(outputs["pose"]), view, box, root_depth
         )
+        joints_px = camera.image_from_camera(
+            joints, view.intrinsics, view.distortion
+        )
+        if not np.all(joints[:, 2] > 0) or not np.all(np.isfinite(joints_px)):
+            raise ValueError(
+                "`root_depth` and `distortion` must leave every joint in front "
+                "of the camera, on the image plane. Received: "
+                f"root_depth={root_depth}, "
+                f"distortion={view.distortion.tolist()}, "
+                f"nearest joint at {joints[:, 2].min():.0f} mm"
+            )
         std_mm = None
         if "std" in outputs:
             std_mm = np.linalg.norm(
                 outputs["std"] * self.spec.volume.unit_mm(view), axis=-1
             )
-        joints_px = camera.image_from_camera(joints, intrinsics, distortion)
-        if not np.all(joints[:, 2] > 0) or not np.all(np.isfinite(joints_px)):
-            raise ValueError(
-                "`root_depth` and `distortion` must leave every joint in front "
-                "of the camera, on the image plane. Received: "
-                f"root_depth={root_depth}, distortion={distortion.tolist()}, "
-                f"nearest joint at {joints[:, 2].min():.0f} mm"
-            )
-        root = self.spec.skeleton.root
         return Pose(
             self.spec.skeleton,
-            joints - joints[root],
+            joints - joints[self.spec.skeleton.root],
             joints,
             joints_px,
             std_mm,
             outputs.get("confidence"),
             box,
-            intrinsics,
+            view.intrinsics,
             intrinsics_from,
             position_from,
         )

@@ -299,7 +299,9 @@ def test_arguments_are_checked(arguments, message, predictor_that_says):
 
 
 def test_box_that_only_touches_the_image_is_taken(predictor_that_says):
-    predictor_that_says()(IMAGE, [-8, 799, 9, 9])
+    predictor = predictor_that_says()
+    predictor(IMAGE, [-8, 799, 9, 9])
+    assert len(predictor.crops) == 1
 
 
 def test_crop_pose_without_bone_lengths_asks_for_the_depth(

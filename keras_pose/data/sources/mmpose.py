@@ -132,29 +132,35 @@ def _open(
                 raise ValueError(
                     f"{camera_file}: no camera {key!r} for {image_name}"
                 )
-            intrinsics, distortion = _lens(cameras[key], camera_file, key)
-            side = rows["scale"][row] * _PX_PER_SCALE / _BOX_PADDING
-            # The centre is a pixel, a box counts from the image's corner.
-            corner = rows["center"][row] + 0.5 - side / 2
-            part, joints = rows["part"][row], rows["S"][row]
-            yield Sample(
-                image=files.read_bytes(image_root, image_name),
-                name=image_name,
-                box=np.array([*corner, side, side], np.float32),
-                joints_mm=np.float32(joints[:, :3] * _MM_PER_M),
-                joints_px=np.float32(part[:, :2]),
-                weight_3d=np.float32(joints[:, 3]),
-                weight_2d=np.float32(part[:, 2]),
-                intrinsics=intrinsics,
-                distortion=distortion,
-                subject=match["subject"],
-                action=match["action"],
-                camera=match["camera"],
-                frame=int(match["frame"]),
-                source=name,
-            )
+            lens = _lens(cameras[key], camera_file, key)
+            image = files.read_bytes(image_root, image_name)
+            yield _sample(name, image, image_name, match, lens, rows, row)
 
     return Source(name, skeleton, len(rows["imgname"]), samples())
+
+
+def _sample(source, image, image_name, match, lens, rows, row):
+    side = rows["scale"][row] * _PX_PER_SCALE / _BOX_PADDING
+    # The centre is a pixel, a box counts from the image's corner.
+    corner = rows["center"][row] + 0.5 - side / 2
+    part, joints = rows["part"][row], rows["S"][row]
+    intrinsics, distortion = lens
+    return Sample(
+        image=image,
+        name=image_name,
+        box=np.array([*corner, side, side], np.float32),
+        joints_mm=np.float32(joints[:, :3] * _MM_PER_M),
+        joints_px=np.float32(part[:, :2]),
+        weight_3d=np.float32(joints[:, 3]),
+        weight_2d=np.float32(part[:, 2]),
+        intrinsics=intrinsics,
+        distortion=distortion,
+        subject=match["subject"],
+        action=match["action"],
+        camera=match["camera"],
+        frame=int(match["frame"]),
+        source=source,
+    )
 
 
 def _only_file(root, names):
