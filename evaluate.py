@@ -4,6 +4,7 @@ python evaluate.py --model=runs/h36m --data=data/h36m_test --out=scores.json
 """
 
 import json
+import os
 
 from absl import flags
 
@@ -24,8 +25,9 @@ def main():
     from keras_pose.evaluation.scoring import score
     from keras_pose.serving import artefacts
 
-    if _OUT.value:
-        open(_OUT.value, "a").close()  # fails now rather than after the work
+    folder = os.path.dirname(os.path.abspath(_OUT.value))
+    if not os.path.isdir(folder):  # said now rather than after the work
+        raise ValueError(f"--out must be in a folder that exists: {folder}")
     artefact = artefacts.load(_MODEL.value)
     bar = console.progress_bar(pipeline.count(_DATA.value), "frame")
     scores = score(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -159,12 +160,16 @@ def _remove(path):
 
 def _write_report(folder, rows, folders):
     content = {
-        "artefacts": [dataclasses.asdict(row) for row in rows],
+        "artefacts": [
+            dataclasses.asdict(row)
+            | {"worst_mm": row.worst_mm if row.worst_mm < math.inf else None}
+            for row in rows
+        ],
         "compared_on": list(folders) or "smooth noise",
     }
     path = os.path.join(folder, REPORT_FILE)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
+        json.dump(content, file, indent=1, allow_nan=False)
 
 
 def _megabytes(path):

@@ -103,6 +103,7 @@ def fit(config, workdir, strategy, callbacks=()):
         checkpoints.save(epoch + 1, best)
         callback_list.on_epoch_end(epoch, logs)
         if callback_list.model.stop_training:
+            _save(spec, model, strategy, os.path.join(workdir, LAST_FILE))
             break
     callback_list.on_train_end()
     return best if config.data.validation else None

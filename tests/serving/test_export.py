@@ -128,6 +128,8 @@ def test_export_removes_the_artefact_that_differs(
     spoil(ending, change)
     with pytest.raises(RuntimeError, match=f"Received: [^;]*{ending}, [^;]*$"):
         export.export(exported.run, tmp_path / "out")
+    report = (tmp_path / "out" / "export_report.json").read_text()
+    assert "Infinity" not in report  # JSON has no word for it
     kept = {path.name for path in (tmp_path / "out").iterdir()}
     right = {name for name in NAMES if not name.endswith(ending)}
     assert kept == right | {"export_report.json"}

@@ -216,3 +216,15 @@ def test_best_network_is_that_of_the_lowest_score(
     )
     assert fit(tiny_config, tmp_path / "run", one_device) == 20.0
     assert saved == ["last.keras", "best.keras"] * 2 + ["last.keras"]
+
+
+def test_run_that_a_callback_stops_leaves_its_last_network(
+    tiny_config, tmp_path, one_device
+):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    tiny_config.train.validation_every = 2
+    fit(tiny_config, tmp_path / "run", one_device, [Stop()])
+    assert artefacts.load(tmp_path / "run").kind == artefacts.KERAS
