@@ -18,6 +18,13 @@ class DataConfig:
     skeleton: str = "h36m_17"  # joints of the network, see skeleton.py
     box_margin: float = 1.2  # side of the crop over the box's longer side
     shuffle_buffer: int = 2048  # encoded images held in memory
+    # Changes of training images, see data/augmentation.py; 0 is none.
+    flip: float = 0.0  # share of the images
+    rotation: float = 0.0  # degrees
+    scale: float = 0.0  # share of the crop
+    shift: float = 0.0  # share of the crop
+    colour: float = 0.0  # share of the brightness
+    erase: float = 0.0  # share of the images
 
 
 @dataclasses.dataclass(slots=True)
@@ -106,6 +113,14 @@ def check(config):
     for field, value in at_least_0.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"`{field}` must be at least 0. Received: {value}")
+    at_most = {"flip": 1, "rotation": 180, "scale": 1, "shift": 1}
+    at_most |= {"colour": 1, "erase": 1}
+    for field, most in at_most.items():
+        value = getattr(config.data, field)
+        if not 0 <= value <= most:
+            raise ValueError(
+                f"`data.{field}` must be in [0, {most}]. Received: {value}"
+            )
     if not 0 <= config.model.batch_norm_momentum < 1:
         raise ValueError(
             "`model.batch_norm_momentum` must be in [0, 1). "

@@ -1,39 +1,12 @@
 """The network: pixel scaling, backbone, head, soft-argmax."""
 
-import os
-import typing
-import warnings
-
 import keras
-from keras import applications
 
+from keras_pose.backbones import BACKBONES
+from keras_pose.backbones import make_backbone
 from keras_pose.layers import PixelScaling
 from keras_pose.layers import SoftArgmax3D
 
-
-class Backbone(typing.NamedTuple):
-    """A backbone of Keras and the pixels that its published weights expect."""
-
-    make: typing.Callable
-    published_scaling: str
-
-
-# Each ends in a feature map of 1/32 of the input. The last two families scale
-# pixels themselves.
-BACKBONES = {
-    "resnet50": Backbone(applications.ResNet50, "caffe"),
-    "resnet101": Backbone(applications.ResNet101, "caffe"),
-    "resnet152": Backbone(applications.ResNet152, "caffe"),
-    "resnet50v2": Backbone(applications.ResNet50V2, "inception"),
-    "resnet101v2": Backbone(applications.ResNet101V2, "inception"),
-    "resnet152v2": Backbone(applications.ResNet152V2, "inception"),
-    "mobilenetv3small": Backbone(applications.MobileNetV3Small, "none"),
-    "mobilenetv3large": Backbone(applications.MobileNetV3Large, "none"),
-    "efficientnetv2b0": Backbone(applications.EfficientNetV2B0, "none"),
-    "efficientnetv2s": Backbone(applications.EfficientNetV2S, "none"),
-    "efficientnetv2m": Backbone(applications.EfficientNetV2M, "none"),
-    "efficientnetv2l": Backbone(applications.EfficientNetV2L, "none"),
-}
 HEADS = ("integral", "regression")
 _STRIDE = 32
 # Names of the layers that `with_logits` finds again.
@@ -65,7 +38,8 @@ def pose_net(
         head: `"integral"`: a heatmap a joint and its soft-argmax.
             `"regression"`: pooling and a dense layer.
         deconv_layers: Transposed convolutions of the integral head, 0 to 3.
-            Each doubles the heatmap, which starts at 1/32 of the input.
+            Each doubles the heatmap, which starts as large as the
+            backbone's features.
         deconv_filters: Their filters.
         depth_bins: Cells of the heatmap along z.
         batch_norm_momentum: Share that the moving statistics of batch norm
@@ -85,13 +59,21 @@ def pose_net(
     """
     _check(backbone, input_size, head, deconv_layers)
     make, scaling = BACKBONES[backbone]
-    if weights is None and scaling != "none":
+    if scaling is None and weights == "imagenet":
+        raise ValueError(
+            "`weights` must be None or a file, for no ImageNet weights of "
+            f"{backbone} are published. Received: weights={weights!r}"
+        )
+    if scaling is None or (weights is None and scaling != "none"):
         scaling = "report"
+    # Features that are trained already must not be washed out by the head's
+    # first gradients; untrained ones learn only as fast as these are large.
+    initializer = _small if weights else keras.initializers.HeNormal
     image = keras.Input(
         (input_size, input_size, 3), dtype="uint8", name="image"
     )
     pixels = PixelScaling(scaling, name="pixel_scaling")(image)
-    backbone = _backbone(make, weights, input_size)
+    backbone = make_backbone(make, weights, input_size)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = batch_norm_momentum
@@ -101,9 +83,15 @@ def pose_net(
     else:
         for index in range(deconv_layers):
             features = _deconv(
-                features, deconv_filters, batch_norm_momentum, index + 1
+                features,
+                deconv_filters,
+                batch_norm_momentum,
+                initializer(),
+                index + 1,
             )
-        outputs = _integral_head(features, num_joints, depth_bins)
+        outputs = _integral_head(
+            features, num_joints, depth_bins, initializer()
+        )
     return keras.Model(image, outputs, name="pose_net")
 
 
@@ -147,55 +135,19 @@ def _check(backbone, input_size, head, deconv_layers):
         )
 
 
-def _backbone(make, weights, input_size):
-    kwargs = {"include_top": False, "input_shape": (input_size, input_size, 3)}
-    if weights == "imagenet":
-        try:
-            backbone = make(weights="imagenet", **kwargs)
-        except Exception as error:  # Keras raises a bare Exception
-            raise RuntimeError(
-                "the ImageNet weights could not be downloaded; give `weights` "
-                f"the path of a file instead. Keras says: {error}"
-            ) from error
-    else:
-        backbone = make(weights=None, **kwargs)
-        if weights is not None:
-            _load_weights(backbone, weights)
-    # EfficientNetV2 takes no name of ours.
-    return keras.Model(backbone.inputs, backbone.outputs, name="backbone")
-
-
-def _load_weights(backbone, path):
-    if not os.path.isfile(path):
-        raise ValueError(
-            "`weights` must be None, 'imagenet' or a file. "
-            f"Received: weights={path!r}"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # one a layer that does not fit
-            backbone.load_weights(path)
-    except Exception as error:  # h5py and Keras raise nearly anything
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"`weights` must be a weights file of {backbone.name} without its "
-            f"top. Received: weights={path!r} ({reason})"
-        ) from error
-
-
 def _small():
     """The initializer of the head, that of Xiao et al."""
     return keras.initializers.RandomNormal(stddev=0.001)
 
 
-def _deconv(x, filters, momentum, number):
+def _deconv(x, filters, momentum, initializer, number):
     x = keras.layers.Conv2DTranspose(
         filters,
         kernel_size=4,
         strides=2,
         padding="same",
         use_bias=False,
-        kernel_initializer=_small(),
+        kernel_initializer=initializer,
         name=f"deconv{number}",
     )(x)
     x = keras.layers.BatchNormalization(
@@ -204,9 +156,12 @@ def _deconv(x, filters, momentum, number):
     return keras.layers.ReLU(name=f"deconv{number}_relu")(x)
 
 
-def _integral_head(features, num_joints, depth_bins):
+def _integral_head(features, num_joints, depth_bins, initializer):
     x = keras.layers.Conv2D(
-        num_joints * depth_bins, 1, kernel_initializer=_small(), name="heatmaps"
+        num_joints * depth_bins,
+        1,
+        kernel_initializer=initializer,
+        name="heatmaps",
     )(features)
     height, width = x.shape[1:3]
     # Depth fastest: 12 % faster on a CPU than joints fastest.

@@ -11,6 +11,9 @@ SIDE_COLOURS = {
 }
 
 
+_CELL = 256  # px, of an image in a contact sheet
+
+
 def draw_skeleton(image, joints_px, skeleton):
     """Draws a pose on a copy of an image.
 
@@ -52,6 +55,35 @@ def draw_skeleton(image, joints_px, skeleton):
             shift,
         )
     return canvas
+
+
+def contact_sheet(images, joints_px, skeleton, columns=8):
+    """Images with their poses, row by row.
+
+    Args:
+        images: Sequence of (size, size, 3) uint8, all of one size; shown
+            smaller if they are larger than `_CELL`.
+        joints_px: As many arrays (J, 2) px.
+        skeleton: Their Skeleton.
+        columns: Images in a row.
+
+    Returns:
+        (rows * size, columns * size, 3) uint8, white where images end.
+    """
+    zoom = min(1.0, _CELL / images[0].shape[0])
+    size = round(images[0].shape[0] * zoom)
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * size, columns * size, 3), 255, np.uint8)
+    for number, (image, joints) in enumerate(
+        zip(images, joints_px, strict=True)
+    ):
+        y, x = size * (number // columns), size * (number % columns)
+        small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        # Pixel centres, not pixels, scale about the image's corner.
+        sheet[y : y + size, x : x + size] = draw_skeleton(
+            small, (joints + 0.5) * zoom - 0.5, skeleton
+        )
+    return sheet
 
 
 def save_pose_picture(path, image, pose):

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_pose import backbones
 from keras_pose import models
-from keras_pose.data.records import Sample
+from keras_pose.data.sample import Sample
 from keras_pose.data.sources.source import Source
 from keras_pose.skeleton import H36M_17
 
@@ -97,6 +98,6 @@ def _tiny_backbone(include_top, input_shape, weights):
 @pytest.fixture
 def tiny_backbone(monkeypatch):
     """Adds the backbone "tiny" and gives its name."""
-    backbone = models.Backbone(_tiny_backbone, "inception")
+    backbone = backbones.Backbone(_tiny_backbone, "inception")
     monkeypatch.setitem(models.BACKBONES, "tiny", backbone)
     return "tiny"

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_pose import backbones
 from keras_pose import losses
 from keras_pose import models
 
@@ -32,7 +33,7 @@ def small_backbone(weights, include_top, input_shape):
 
 
 def tiny_net(head="integral"):
-    models.BACKBONES["small"] = models.Backbone(small_backbone, "caffe")
+    models.BACKBONES["small"] = backbones.Backbone(small_backbone, "caffe")
     return models.pose_net(
         2,
         backbone="small",

@@ -39,9 +39,12 @@ def run_script(tmp_path):
     return run
 
 
-def run_python(*arguments):
+def run_python(script, *arguments, cwd=ROOT):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, ROOT / script, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -84,7 +87,6 @@ def test_leftover_arguments_are_refused(run_script):
     ("script", "flag"),
     [
         ("prepare.py", "source"),
-        ("train.py", "config"),
         ("evaluate.py", "model"),
         ("export.py", "model"),
         ("predict.py", "model"),
@@ -97,12 +99,21 @@ def test_missing_flag_is_named(script, flag):
     assert "Traceback" not in done.stderr
 
 
+def test_train_without_flags_is_the_quickstart(tmp_path):
+    # Its data are looked for where the user stands.
+    done = run_python("train.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "data/quickstart/train: not a data set" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_prepare_names_the_sources_it_knows(tmp_path):
     out = tmp_path / "out"
     done = run_python("prepare.py", "--source=nope", "--root=/", f"--out={out}")
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("prepare.py: error: --source must be one of ")
+    assert line.startswith("prepare.py: error: --source must be ")
     assert line.endswith("Received: nope")
     assert not out.exists()
 

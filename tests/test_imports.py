@@ -18,16 +18,64 @@ MAY_IMPORT = {
     "keras_pose.config": "",
     "keras_pose.skeleton": "",
     "keras_pose.console": "absl",
+    # These run before anything is installed.
+    "keras_pose.environment": "",
+    "quickstart": "keras_pose.environment",
+    "run_tests": "keras_pose.environment",
     "keras_pose.geometry": "numpy keras_pose.geometry",
     "keras_pose.images": "numpy cv2 PIL keras_pose.geometry.crop",
     "keras_pose.pose_spec": "keras_pose.geometry.volume keras_pose.skeleton",
     "keras_pose.layers": "keras keras_pose.geometry.volume",
     "keras_pose.losses": "keras keras_pose.geometry.volume keras_pose.layers",
-    "keras_pose.models": "keras keras_pose.layers",
+    "keras_pose.backbones": "keras",
+    "keras_pose.models": "keras keras_pose.layers keras_pose.backbones",
     "keras_pose.data": """numpy tensorflow keras_pose.geometry
         keras_pose.images keras_pose.skeleton keras_pose.data""",
+    "keras_pose.data.sample": "numpy",
+    "keras_pose.data.augmentation": "numpy cv2 keras_pose.geometry.crop",
     "keras_pose.data.sources": """numpy keras_pose.skeleton
-        keras_pose.data.records keras_pose.data.sources""",
+        keras_pose.data.sample keras_pose.data.sources""",
+    # It alone joins the renderer to the records.
+    "keras_pose.data.synthetic": """tensorflow PIL keras_pose.images
+        keras_pose.visualization keras_pose.skeleton keras_pose.data.conversion
+        keras_pose.data.records keras_pose.synthesis.scene
+        keras_pose.synthesis.workers""",
+    # Without TensorFlow, whose import would cost every worker seconds.
+    "keras_pose.synthesis": "",
+    "keras_pose.synthesis.draws": "numpy",
+    "keras_pose.synthesis.rotations": "numpy",
+    "keras_pose.synthesis.makehuman": "numpy",
+    "keras_pose.synthesis.render": "numpy cv2 embreex",
+    "keras_pose.synthesis.body": "numpy keras_pose.skeleton",
+    "keras_pose.synthesis.collision": "numpy keras_pose.synthesis.body",
+    "keras_pose.synthesis.poses": """numpy keras_pose.synthesis.body
+        keras_pose.synthesis.collision keras_pose.synthesis.draws
+        keras_pose.synthesis.rotations""",
+    "keras_pose.synthesis.motion": """numpy keras_pose.synthesis.body
+        keras_pose.synthesis.rotations""",
+    "keras_pose.synthesis.looks": """numpy cv2 keras_pose.synthesis.body
+        keras_pose.synthesis.draws keras_pose.synthesis.render""",
+    "keras_pose.synthesis.motion_files": "numpy keras_pose.synthesis.motion",
+    "keras_pose.synthesis.garments": """numpy cv2 PIL keras_pose.images
+        keras_pose.synthesis.body keras_pose.synthesis.makehuman
+        keras_pose.synthesis.render""",
+    "keras_pose.synthesis.assets": """numpy keras_pose.synthesis.body
+        keras_pose.synthesis.draws keras_pose.synthesis.garments
+        keras_pose.synthesis.render""",
+    "keras_pose.synthesis.props": """numpy keras_pose.synthesis.body
+        keras_pose.synthesis.draws keras_pose.synthesis.looks
+        keras_pose.synthesis.render keras_pose.synthesis.rotations""",
+    "keras_pose.synthesis.viewpoint": """numpy keras_pose.geometry.camera
+        keras_pose.geometry.crop keras_pose.synthesis.draws
+        keras_pose.synthesis.render keras_pose.synthesis.rotations""",
+    "keras_pose.synthesis.backdrop": """numpy cv2 keras_pose.images
+        keras_pose.synthesis.draws keras_pose.synthesis.render
+        keras_pose.synthesis.rotations""",
+    "keras_pose.synthesis.sensor": """numpy cv2 keras_pose.synthesis.draws
+        keras_pose.synthesis.render""",
+    "keras_pose.synthesis.scene": """numpy keras_pose.data.sample
+        keras_pose.synthesis""",
+    "keras_pose.synthesis.workers": "cv2 keras_pose.synthesis.scene",
     "keras_pose.evaluation": """numpy keras_pose.geometry keras_pose.data
         keras_pose.evaluation""",
     "keras_pose.evaluation.metrics": "numpy keras_pose.geometry",
@@ -61,7 +109,7 @@ MAY_IMPORT_LATE = {
     "export": "keras_pose.serving",
     "predict": """keras_pose.images keras_pose.visualization
         keras_pose.prediction""",
-    "prepare": "keras_pose.data",
+    "prepare": "keras_pose.data keras_pose.synthesis.scene",
 }
 
 
@@ -165,6 +213,22 @@ def test_tables_allow_only_what_is_used(table, when):
         ("keras_pose.data.records", "from keras_pose import config"),
         ("keras_pose.data.sources.mmpose", "import tensorflow"),
         ("keras_pose.data.sources.mmpose", "import h5py"),
+        ("keras_pose.data.sample", "import tensorflow"),
+        ("keras_pose.data.conversion", "import keras_pose.synthesis"),
+        ("keras_pose.data.synthetic", "from keras_pose.synthesis import body"),
+        ("keras_pose.synthesis", "import numpy"),
+        ("keras_pose.synthesis.draws", "import keras_pose.synthesis.scene"),
+        ("keras_pose.synthesis.body", "from keras_pose.synthesis import poses"),
+        ("keras_pose.synthesis.motion", "import cv2"),
+        ("keras_pose.synthesis.render", "import tensorflow"),
+        ("keras_pose.synthesis.scene", "import tensorflow"),
+        ("keras_pose.synthesis.scene", "def f():\n import tensorflow"),
+        ("keras_pose.synthesis.scene", "from keras_pose.data import records"),
+        ("keras_pose.synthesis.workers", "def f():\n import tensorflow"),
+        (
+            "keras_pose.synthesis.workers",
+            "from keras_pose.data import synthetic",
+        ),
         (
             "keras_pose.evaluation.metrics",
             "from keras_pose.data import records",

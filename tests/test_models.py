@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_pose import backbones
 from keras_pose import models
 
 RNG = np.random.default_rng(0)
@@ -26,7 +27,7 @@ def stub_backbone(weights, include_top, input_shape):
 @pytest.fixture
 def make_stub_net(monkeypatch):
     """Gives `small_net` on a backbone whose features are colours."""
-    stub = models.Backbone(stub_backbone, "caffe")
+    stub = backbones.Backbone(stub_backbone, "caffe")
     monkeypatch.setitem(models.BACKBONES, "stub", stub)
 
     def make(**options):
@@ -64,7 +65,8 @@ def expected_pose(logits):
 )
 def test_every_backbone_maps_pixels_to_poses(backbone):
     net = small_net(backbone=backbone, deconv_layers=1)
-    assert net.get_layer("backbone").output_shape[1:3] == (2, 2)
+    side = 4 if backbone == "resnet18_small" else 2
+    assert net.get_layer("backbone").output_shape[1:3] == (side, side)
     output = net.predict_on_batch(PHOTO)
     shapes = {name: part.shape for name, part in output.items()}
     assert shapes == {"pose": (2, 3, 3), "std": (2, 3, 3), "confidence": (2, 3)}
@@ -203,7 +205,7 @@ def test_network_takes_uint8_and_scales_it_itself(make_stub_net):
 def test_pixel_scaling_follows_the_weights(
     make_stub_net, monkeypatch, published, weights, mode
 ):
-    stub = models.Backbone(stub_backbone, published)
+    stub = backbones.Backbone(stub_backbone, published)
     monkeypatch.setitem(models.BACKBONES, "stub", stub)
     net = make_stub_net(weights=weights)
     assert net.get_layer("pixel_scaling").mode == mode
@@ -214,6 +216,38 @@ def test_published_scaling_is_that_of_each_family():
     families = {"resnet50": "caffe", "resnet152v2": "inception"}
     families |= {"mobilenetv3large": "none", "efficientnetv2l": "none"}
     assert families.items() <= scaling.items()
+
+
+def test_resnet18_is_that_of_its_paper():
+    # Convolutions and batch norm's scale and shift, without the top layer.
+    def block(inside, outside, projected):
+        conv = 9 * inside * outside + 9 * outside * outside + 4 * outside
+        return conv + projected * (inside * outside + 2 * outside)
+
+    expected = 7 * 7 * 3 * 64 + 2 * 64
+    for inside, outside in ((64, 64), (64, 128), (128, 256), (256, 512)):
+        expected += block(inside, outside, inside != outside)
+        expected += block(outside, outside, False)
+    make = models.BACKBONES["resnet18"].make
+    net = make(weights=None, include_top=False, input_shape=(64, 64, 3))
+    assert sum(np.prod(w.shape) for w in net.trainable_weights) == (expected)
+
+
+def test_no_imagenet_weights_of_resnet18_are_looked_for():
+    with pytest.raises(ValueError, match="no ImageNet weights of resnet18"):
+        small_net(backbone="resnet18", weights="imagenet")
+
+
+def test_a_head_starts_small_on_trained_features_alone(make_stub_net):
+    untrained, trained = (
+        np.std(net.get_layer("heatmaps").get_weights()[0])
+        for net in (
+            make_stub_net(deconv_filters=64),
+            make_stub_net(deconv_filters=64, weights="imagenet"),
+        )
+    )
+    assert trained == pytest.approx(0.001, rel=0.2)
+    assert untrained == pytest.approx(np.sqrt(2 / 64), rel=0.2)
 
 
 @pytest.mark.parametrize("backbone", ["mobilenetv3small", "efficientnetv2b0"])
@@ -249,7 +283,7 @@ def test_failed_download_says_what_to_do(make_stub_net, monkeypatch, error):
     def make(weights, **_):
         raise error("URL fetch failure on https://a.b")
 
-    stub = models.Backbone(make, "caffe")
+    stub = backbones.Backbone(make, "caffe")
     monkeypatch.setitem(models.BACKBONES, "stub", stub)
     with pytest.raises(RuntimeError, match="path of a file.*URL fetch failure"):
         make_stub_net(weights="imagenet")
@@ -258,7 +292,7 @@ def test_failed_download_says_what_to_do(make_stub_net, monkeypatch, error):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("backbone", "resnet18"),
+        ("backbone", "resnet19"),
         ("head", "heatmap"),
         ("input_size", 100),
         ("input_size", 0),

@@ -100,6 +100,52 @@ def test_joints_that_coincide_are_drawn(image):
     assert (drawn[50, 50] != 200).any()
 
 
+SMALL = JOINTS_PX / 5  # 60 px wide
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "shape"),
+    [(5, 3, (2, 3)), (6, 3, (2, 3)), (1, 3, (1, 3)), (9, 8, (2, 8))],
+)
+def test_contact_sheet_places_images_row_by_row(count, columns, shape):
+    images = [np.full((64, 64, 3), 10 * n, np.uint8) for n in range(count)]
+    joints = [SMALL + n for n in range(count)]
+    sheet = visualization.contact_sheet(images, joints, H36M_17, columns)
+    assert sheet.dtype == np.uint8
+    assert sheet.shape == (64 * shape[0], 64 * shape[1], 3)
+    for place in range(shape[0] * shape[1]):
+        row, column = divmod(place, columns)
+        tile = sheet[64 * row :, 64 * column :][:64, :64]
+        if place < count:
+            np.testing.assert_array_equal(
+                tile,
+                visualization.draw_skeleton(
+                    images[place], joints[place], H36M_17
+                ),
+            )
+        else:
+            assert (tile == 255).all()
+
+
+def test_contact_sheet_has_eight_columns_unless_told():
+    sheet = visualization.contact_sheet(
+        [np.zeros((64, 64, 3), np.uint8)] * 2, [SMALL] * 2, H36M_17
+    )
+    assert sheet.shape == (64, 512, 3)
+
+
+def test_contact_sheet_leaves_its_images_alone():
+    images = [np.zeros((64, 64, 3), np.uint8)]
+    visualization.contact_sheet(images, [SMALL], H36M_17)
+    assert not images[0].any()
+
+
+def test_contact_sheet_refuses_images_without_joints():
+    images = [np.zeros((64, 64, 3), np.uint8)] * 2
+    with pytest.raises(ValueError, match="shorter"):
+        visualization.contact_sheet(images, [SMALL], H36M_17)
+
+
 @pytest.fixture
 def pose():
     flat = np.hstack([JOINTS_PX, np.arange(17)[:, None]])

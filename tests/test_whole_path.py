@@ -121,6 +121,54 @@ def test_five_commands_lead_from_files_to_a_pose(human36m, volume):
 
 
 @pytest.mark.slow
+def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
+    data, work, out = (tmp_path / name for name in ("data", "run", "exported"))
+    run(
+        "prepare.py",
+        "--source=synthetic",
+        "--count=60",
+        "--image_size=96",
+        f"--out={data}",
+    )
+    run(
+        "train.py",
+        f"--workdir={work}",
+        f"--config.data.train=('{data}/train',)",
+        f"--config.data.validation=('{data}/validation',)",
+        "--config.model.input_size=64",
+        "--config.train.epochs=20",
+        "--config.train.warmup_steps=5",
+    )
+    scores = tmp_path / "scores.json"
+    table = run(
+        "evaluate.py",
+        f"--model={work}",
+        f"--data={data}/test",
+        f"--mean_pose_of={data}/train",
+        f"--out={scores}",
+    )
+    scored = json.loads(scores.read_text())
+    assert f"MPJPE {scored['mean_pose']['mpjpe_mm']:.2f}" in table
+    assert scored["frames"] == 6
+    # Nobody learns from 48 people who these 6 are; nor is it all wrong.
+    assert 100 < scored["mpjpe_mm"] < 600
+    export = finish("export.py", f"--model={work}", f"--out={out}")
+    assert (out / "model_float32.tflite").exists(), export.stderr
+    example = json.loads((data / "examples/examples.json").read_text())[0]
+    run(
+        "predict.py",
+        f"--model={out}/model_float32.tflite",
+        f"--image={data}/examples/{example['image']}",
+        "--box=" + ",".join(map(str, example["box"])),
+        "--intrinsics=" + ",".join(map(str, example["intrinsics"])),
+        f"--out={tmp_path}/pose",
+    )
+    pose = json.loads((tmp_path / "pose.json").read_text())
+    assert pose["intrinsics_from"] == "given"
+    assert (tmp_path / "pose.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "arguments", "named"),
     [

@@ -65,7 +65,7 @@ def convert(source, out, samples_per_shard=1000, progress=None):
 def _write(source, folder, samples_per_shard, progress):
     skeleton = source.skeleton
     num_shards = -(-source.count // samples_per_shard)
-    shards, lengths, count = [], _BoneLengths(skeleton), 0
+    shards, lengths, count = [], BoneLengths(skeleton), 0
     writer = path = None
     for sample in source.samples:
         check_sample(sample, skeleton)
@@ -73,12 +73,10 @@ def _write(source, folder, samples_per_shard, progress):
             if writer:
                 writer.close()
                 shards.append(records.shard_row(path, samples_per_shard))
-            path = os.path.join(
-                folder, f"{len(shards):05d}-of-{num_shards:05d}.tfrecord"
-            )
+            path = shard_path(folder, len(shards), num_shards)
             writer = tf.io.TFRecordWriter(path)
         writer.write(records.encode(sample, skeleton.num_joints))
-        lengths.add(sample)
+        lengths.add(sample.joints_mm, sample.weight_3d)
         count += 1
         if progress:
             progress(count)
@@ -97,7 +95,12 @@ def _write(source, folder, samples_per_shard, progress):
     return info
 
 
-class _BoneLengths:
+def shard_path(folder, number, num_shards):
+    """Where a shard of a data set lies."""
+    return os.path.join(folder, f"{number:05d}-of-{num_shards:05d}.tfrecord")
+
+
+class BoneLengths:
     """Running mean of the bone lengths of the samples that have 3D."""
 
     def __init__(self, skeleton):
@@ -105,30 +108,36 @@ class _BoneLengths:
         self._sum = np.zeros(skeleton.num_joints)
         self._count = np.zeros(skeleton.num_joints)
 
-    def add(self, sample):
-        for child, length in _bone_lengths(sample, self._skeleton):
+    def add(self, joints_mm, weight_3d):
+        """Counts a pose: (J, 3) mm and (J,) weights."""
+        for child, length in _bone_lengths(
+            joints_mm, weight_3d, self._skeleton
+        ):
             self._sum[child] += length
             self._count[child] += 1
 
     def mean(self):
+        """Mean length of each joint's bone, J numbers; 0 if none is known."""
         return tuple(self._sum / np.maximum(self._count, 1))
 
 
-def _bone_lengths(sample, skeleton):
+def _bone_lengths(joints_mm, weight_3d, skeleton):
     """(child, length in mm) of the bones with both ends known."""
     return [
-        (
-            child,
-            np.linalg.norm(sample.joints_mm[child] - sample.joints_mm[parent]),
-        )
+        (child, np.linalg.norm(joints_mm[child] - joints_mm[parent]))
         for parent, child in skeleton.bones
-        if sample.weight_3d[parent] > 0 and sample.weight_3d[child] > 0
+        if weight_3d[parent] > 0 and weight_3d[child] > 0
     ]
 
 
 def _mean_bone_length(sample, skeleton):
     """Mean length in mm of the known bones; None without any."""
-    lengths = [length for _, length in _bone_lengths(sample, skeleton)]
+    lengths = [
+        length
+        for _, length in _bone_lengths(
+            sample.joints_mm, sample.weight_3d, skeleton
+        )
+    ]
     return float(np.mean(lengths)) if lengths else None
 
 

@@ -8,13 +8,22 @@ import tensorflow as tf
 
 from keras_pose import images
 from keras_pose.data import records
-from keras_pose.geometry import crop
+from keras_pose.data.augmentation import NO_AUGMENTATION
+from keras_pose.data.augmentation import NO_CHANGE
 from keras_pose.geometry.volume import View
 
 _FILES_AT_ONCE = 8
 
 
-def training_batches(folders, spec, batch_size, shuffle_buffer, seed, epoch):
+def training_batches(
+    folders,
+    spec,
+    batch_size,
+    shuffle_buffer,
+    seed,
+    epoch,
+    augmentation=NO_AUGMENTATION,
+):
     """The shuffled batches of an epoch, and of as many more as are asked for.
 
     Each pass gives every sample once. The order is a function of the arguments
@@ -26,24 +35,29 @@ def training_batches(folders, spec, batch_size, shuffle_buffer, seed, epoch):
         batch_size: Samples in a batch; every batch is full.
         shuffle_buffer: Encoded images held in memory to shuffle.
         seed: Of the run.
-        epoch: Number of the epoch; each has its own order.
+        epoch: Number of the epoch; each has its own order and its own changes.
+        augmentation: The Augmentation; none by default.
 
     Returns:
         A tf.data.Dataset without end, of the dicts of `batches` without
         "name".
     """
     infos = _read_infos(folders)
-    seed = seed * 1_000_003 + epoch  # one number for each pair
+
+    def draw(number):
+        return augmentation.draw(seed, epoch, number)
+
+    order = seed * 1_000_003 + epoch  # one number for each pair
     dataset = tf.data.Dataset.sample_from_datasets(
         [
-            _samples(folder, info, spec.skeleton, shuffle_seed=seed)
+            _samples(folder, info, spec.skeleton, shuffle_seed=order)
             for folder, info in zip(folders, infos, strict=True)
         ],
         weights=[float(info.count) for info in infos],
-        seed=seed,
+        seed=order,
     )
-    dataset = dataset.shuffle(shuffle_buffer, seed).repeat()
-    return _batch(dataset, spec, batch_size, for_training=True)
+    dataset = dataset.shuffle(shuffle_buffer, order).repeat()
+    return _batch(dataset, spec, batch_size, draw)
 
 
 def batches(folders, spec, batch_size):
@@ -65,7 +79,7 @@ def batches(folders, spec, batch_size):
     )
     for other in others:
         first = first.concatenate(other)
-    return _batch(first, spec, batch_size, for_training=False)
+    return _batch(first, spec, batch_size)
 
 
 @contextlib.contextmanager
@@ -160,28 +174,53 @@ def _samples(folder, info, skeleton, shuffle_seed=None):
     return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _batch(dataset, spec, batch_size, for_training):
-    def example(record):
-        row = _example(record, spec)
-        if for_training:
+def _batch(dataset, spec, batch_size, draw=None):
+    """Batches for training, if `draw` gives the Change of each image."""
+
+    def example(number, record):
+        row = _example(record, spec, draw or _unchanged, number)
+        if draw:
             del row["name"]  # text has no place on an accelerator
         return row
 
-    dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch_size, drop_remainder=for_training)
+    dataset = dataset.enumerate().map(
+        example, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    dataset = dataset.batch(batch_size, drop_remainder=bool(draw))
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _example(record, spec):
+def _unchanged(number):
+    del number
+    return NO_CHANGE
+
+
+def _example(record, spec, draw, number):
     """One record to one row of a batch."""
-    size, root = spec.input_size, spec.skeleton.root
-    transform = crop.crop_from_image(record["box"], size, spec.box_margin)
-    image = tf.numpy_function(
-        lambda pixels, matrix: images.crop_image(pixels, matrix, size),
-        [decode_image(record["image"]), transform],
-        tf.uint8,
+    size, skeleton = spec.input_size, spec.skeleton
+
+    def cut(pixels, box, number):
+        change = draw(int(number))
+        transform = change.crop_from_image(box, size, spec.box_margin)
+        image = images.crop_image(pixels, transform, size)
+        return change.paint(image), transform, change.flip
+
+    image, transform, flip = tf.numpy_function(
+        cut,
+        [decode_image(record["image"]), record["box"], number],
+        (tf.uint8, tf.float32, tf.bool),
     )
-    joints_mm = record["joints_mm"]
+    transform = tf.ensure_shape(transform, (3, 3))
+    # Who is mirrored has their left hand where the right one was.
+    order = tf.where(
+        flip, skeleton.flip_permutation, range(skeleton.num_joints)
+    )
+    order = tf.ensure_shape(order, (skeleton.num_joints,))
+    joints_mm, joints_px, weight_3d, weight_2d = (
+        tf.gather(record[field], order)
+        for field in ("joints_mm", "joints_px", "weight_3d", "weight_2d")
+    )
+    root = skeleton.root
     root_mm = joints_mm[root : root + 1]
     view = View(
         transform,
@@ -190,15 +229,12 @@ def _example(record, spec):
         root_mm[:, 2:],
     )
     # Root-relative labels need the root.
-    has_root = tf.cast(record["weight_3d"][root] > 0, tf.float32)
-    weight_3d = record["weight_3d"] * has_root
+    weight_3d = weight_3d * tf.cast(weight_3d[root] > 0, tf.float32)
     return {
         "image": tf.ensure_shape(image, (size, size, 3)),
-        "pose": spec.volume.encode(
-            joints_mm, record["joints_px"], root_mm, view
-        ),
+        "pose": spec.volume.encode(joints_mm, joints_px, root_mm, view),
         "weight": spec.volume.coordinate_weight(
-            record["weight_2d"][:, None], weight_3d[:, None]
+            weight_2d[:, None], weight_3d[:, None]
         ),
         "joints_mm": joints_mm,
         "weight_3d": weight_3d,

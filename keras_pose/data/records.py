@@ -37,26 +37,6 @@ FIELDS = {
 }
 
 
-@dataclasses.dataclass(slots=True)
-class Sample:
-    """One person in one image; the fields are those of `FIELDS`."""
-
-    image: bytes
-    name: str
-    box: np.ndarray
-    joints_mm: np.ndarray
-    joints_px: np.ndarray
-    weight_3d: np.ndarray
-    weight_2d: np.ndarray
-    intrinsics: np.ndarray
-    distortion: np.ndarray
-    subject: str
-    action: str
-    camera: str
-    frame: int
-    source: str
-
-
 def concrete_shape(shape, num_joints):
     """A shape of `FIELDS` with the number of joints put in."""
     return tuple(num_joints if side == "J" else side for side in shape)
@@ -94,7 +74,8 @@ def encode(sample, num_joints):
                 )
         features[field] = kind
     example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString()
+    # The order of a map is otherwise another one in every process.
+    return example.SerializeToString(deterministic=True)
 
 
 def decode(serialised, num_joints):

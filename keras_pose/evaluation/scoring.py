@@ -84,19 +84,64 @@ def score(predict, spec, folders, batch_size, progress=None):
         ValueError: No sample has a 3D pose, or one has no camera and the
             network's crop volume needs it.
     """
-    errors, pa_errors, weights = [], [], []
-    done = 0
-    for batch in _read(folders, spec, batch_size):
+
+    def predict_mm(batch, known, view):
         pose = np.asarray(predict(batch["image"].numpy())["pose"])
         if not np.all(np.isfinite(pose)):
             raise ValueError(
                 "a pose must be finite to be scored. Received: NaN"
             )
-        done += len(pose)
+        return spec.volume.decode(pose[known], view)
+
+    return _score(predict_mm, spec, folders, batch_size, progress)
+
+
+def score_mean_pose(train_folders, spec, folders, batch_size):
+    """Scores one pose for all: the mean pose of the training data.
+
+    What any network must beat.
+
+    Args:
+        train_folders: Data sets to take the mean root-relative pose of.
+        spec: The network's PoseSpec.
+        folders: Data sets to score it on.
+        batch_size: Images read at once.
+
+    Returns:
+        Scores.
+
+    Raises:
+        ValueError: A data set has no sample with a 3D pose.
+    """
+    root, total, weight = spec.skeleton.root, 0.0, 0.0
+    for batch in _read(train_folders, spec, batch_size):
+        joints, known = batch["joints_mm"].numpy(), batch["weight_3d"].numpy()
+        offset = joints - joints[:, root : root + 1]
+        total = total + np.sum(offset * known[..., None], axis=0)
+        weight = weight + np.sum(known, axis=0)
+    if not np.any(weight):
+        raise ValueError(
+            "a mean pose needs samples with a 3D pose. "
+            f"Received: none in {', '.join(train_folders)}"
+        )
+    mean = total / np.maximum(weight, 1e-9)[:, None]
+
+    def predict_mm(batch, known, view):
+        del batch, view
+        return np.repeat(mean[None], known.sum(), axis=0)
+
+    return _score(predict_mm, spec, folders, batch_size)
+
+
+def _score(predict_mm, spec, folders, batch_size, progress=None):
+    """Scores the (N, J, 3) mm that `predict_mm` gives for known rows."""
+    errors, pa_errors, weights = [], [], []
+    done = 0
+    for batch in _read(folders, spec, batch_size):
         known = batch["weight_3d"].numpy().any(axis=1)
         view = View(*(part.numpy()[known] for part in batch["view"]))
-        _check_cameras(batch["name"].numpy()[known], view, spec)
-        predicted = spec.volume.decode(pose[known], view)
+        _check_cameras(batch["name"].numpy()[known], view.intrinsics, spec)
+        predicted = predict_mm(batch, known, view)
         target = batch["joints_mm"].numpy()[known]
         weight = batch["weight_3d"].numpy()[known]
         errors.append(
@@ -104,6 +149,7 @@ def score(predict, spec, folders, batch_size, progress=None):
         )
         pa_errors.append(metrics.pa_joint_errors(predicted, target, weight))
         weights.append(weight)
+        done += len(known)
         if progress:
             progress(done)
     errors, pa_errors, weights = map(
@@ -138,11 +184,11 @@ def _read(folders, spec, batch_size):
         yield from pipeline.batches(folders, spec, batch_size)
 
 
-def _check_cameras(names, view, spec):
+def _check_cameras(names, intrinsics, spec):
     if not isinstance(spec.volume, CropVolume):
         return
-    for name, intrinsics in zip(names, view.intrinsics, strict=True):
-        if not intrinsics.any():
+    for name, matrix in zip(names, intrinsics, strict=True):
+        if not matrix.any():
             raise ValueError(
                 f"{name.decode()}: `intrinsics` must be known to score a "
                 "network with a crop volume. Received: none"

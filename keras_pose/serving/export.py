@@ -5,7 +5,9 @@ import json
 import math
 import os
 import shutil
+import statistics
 import tempfile
+import time
 
 from keras_pose.serving import artefacts
 from keras_pose.serving import parity
@@ -22,6 +24,7 @@ _SAVED_MODEL = "saved_model"
 _FLOAT32 = "model_float32.tflite"
 _FLOAT16 = "model_float16.tflite"
 _CROPS = 8
+_CALLS = 15  # timed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Row:
         name: Its file or folder.
         endpoint: The signature that was compared.
         megabytes: Its size.
+        milliseconds: Median time for one image.
         worst_mm: Largest distance of a joint from the Keras model's.
         limit_mm: The largest distance that is admitted.
     """
@@ -39,6 +43,7 @@ class Row:
     name: str
     endpoint: str
     megabytes: float
+    milliseconds: float
     worst_mm: float
     limit_mm: float
 
@@ -111,11 +116,13 @@ def export(model_path, out, folders=()):
 def table(rows):
     """The rows as text."""
     lines = [
-        f"{'artefact':<22}{'endpoint':<17}{'MB':>7}{'worst joint, mm':>17}"
+        f"{'artefact':<22}{'endpoint':<17}{'MB':>7}{'ms an image':>13}"
+        f"{'worst joint, mm':>17}"
         f"{'limit':>7}"
     ]
     lines += [
-        f"{row.name:<22}{row.endpoint:<17}{row.megabytes:>7.1f}{row.worst_mm:>17.5f}"
+        f"{row.name:<22}{row.endpoint:<17}{row.megabytes:>7.1f}"
+        f"{row.milliseconds:>13.1f}{row.worst_mm:>17.5f}"
         f"{row.limit_mm:>7.1f}"
         for row in rows
     ]
@@ -148,7 +155,25 @@ def _compare(folder, name, endpoint, reference, images, view):
     )
     is_float16 = name == _FLOAT16
     limit = MAX_DIFFERENCE_FLOAT16_MM if is_float16 else MAX_DIFFERENCE_MM
-    return Row(name, endpoint, _megabytes(path), worst, limit)
+    return Row(
+        name,
+        endpoint,
+        _megabytes(path),
+        _milliseconds(predict, images[:1]),
+        worst,
+        limit,
+    )
+
+
+def _milliseconds(predict, images):
+    """Median time of a call, after one that does not count."""
+    predict(images)
+    times = []
+    for _ in range(_CALLS):
+        start = time.perf_counter()
+        predict(images)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
 
 
 def _remove(path):

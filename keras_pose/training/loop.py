@@ -5,6 +5,7 @@ out; it drives Keras's callbacks, so that its progress bar, TensorBoard and any
 callback of a user work as they do there.
 """
 
+import dataclasses
 import math
 import os
 import sys
@@ -15,6 +16,7 @@ from absl import logging
 from keras_pose import config as config_lib
 from keras_pose import models
 from keras_pose.data import pipeline
+from keras_pose.data.augmentation import Augmentation
 from keras_pose.evaluation import scoring
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
@@ -79,6 +81,7 @@ def fit(config, workdir, strategy, callbacks=()):
     callback_list = _callback_list(
         callbacks, workdir, model, optimizer, train.epochs, steps
     )
+    augmentation = _augmentation(config.data)
     callback_list.on_train_begin()
     for epoch in range(first_epoch, train.epochs):
         callback_list.on_epoch_begin(epoch)
@@ -89,6 +92,7 @@ def fit(config, workdir, strategy, callbacks=()):
             config.data.shuffle_buffer,
             train.seed,
             epoch,
+            augmentation,
         )
         batches = iter(strategy.experimental_distribute_dataset(batches))
         with pipeline.damage_named(config.data.train):
@@ -107,6 +111,14 @@ def fit(config, workdir, strategy, callbacks=()):
             break
     callback_list.on_train_end()
     return best if config.data.validation else None
+
+
+def _augmentation(data):
+    """The Augmentation that a DataConfig asks for."""
+    fields = dataclasses.fields(Augmentation)
+    return Augmentation(
+        **{field.name: getattr(data, field.name) for field in fields}
+    )
 
 
 def _build(config, spec, strategy, total_steps):

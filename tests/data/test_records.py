@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_pose.data import records
+from keras_pose.data import sample
 from keras_pose.skeleton import H36M_17
 
 SCHEMA = {
@@ -61,7 +62,7 @@ def test_decode_gives_back_every_encoded_field(make_sample, decode):
 
 
 def test_fields_are_those_of_a_sample():
-    sample_fields = [field.name for field in dataclasses.fields(records.Sample)]
+    sample_fields = [field.name for field in dataclasses.fields(sample.Sample)]
     assert list(records.FIELDS) == sample_fields == list(SCHEMA)
 
 

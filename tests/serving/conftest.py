@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_pose import backbones
 from keras_pose import models
 from keras_pose.data.conversion import convert
-from keras_pose.data.records import Sample
+from keras_pose.data.sample import Sample
 from keras_pose.data.sources.source import Source
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
@@ -44,7 +45,7 @@ def make_net():
     def make(head):
         keras.utils.set_random_seed(0)
         with pytest.MonkeyPatch.context() as patch:
-            tiny = models.Backbone(tiny_backbone, "report")
+            tiny = backbones.Backbone(tiny_backbone, "report")
             patch.setitem(models.BACKBONES, "tiny", tiny)
             return models.pose_net(
                 17, "tiny", None, SIZE, head, 2, 16, depth_bins=8

@@ -87,18 +87,36 @@ def test_report_holds_the_rows_and_what_they_were_compared_on(exported):
 
 def test_table_has_a_line_an_artefact():
     rows = [
-        export.Row("saved_model", "serve_bytes", 136.94, 0.0, 0.1),
+        export.Row("saved_model", "serve_bytes", 136.94, 123.46, 0.0, 0.1),
         export.Row(
-            "model_float16.tflite", "serving_default", 68.5, 0.01234, 0.5
+            "model_float16.tflite", "serving_default", 68.5, 9.0, 0.01234, 0.5
         ),
     ]
     head, *lines = export.table(rows).splitlines()
     assert head.split() == [
-        *("artefact", "endpoint", "MB", "worst", "joint,", "mm", "limit")
+        *(
+            "artefact",
+            "endpoint",
+            "MB",
+            "ms",
+            "an",
+            "image",
+            "worst",
+            "joint,",
+            "mm",
+            "limit",
+        )
     ]
     assert [line.split() for line in lines] == [
-        ["saved_model", "serve_bytes", "136.9", "0.00000", "0.1"],
-        ["model_float16.tflite", "serving_default", "68.5", "0.01234", "0.5"],
+        ["saved_model", "serve_bytes", "136.9", "123.5", "0.00000", "0.1"],
+        [
+            "model_float16.tflite",
+            "serving_default",
+            "68.5",
+            "9.0",
+            "0.01234",
+            "0.5",
+        ],
     ]
 
 

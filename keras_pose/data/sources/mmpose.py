@@ -16,7 +16,7 @@ import reprlib
 
 import numpy as np
 
-from keras_pose.data.records import Sample
+from keras_pose.data.sample import Sample
 from keras_pose.data.sources import files
 from keras_pose.data.sources.numpy_pickle import load_numpy_pickle
 from keras_pose.data.sources.source import Source

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from keras_pose.data.records import Sample
+from keras_pose.data.sample import Sample
 from keras_pose.skeleton import Skeleton
 
 

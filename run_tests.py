@@ -1,0 +1,34 @@
+"""Runs the tests, and sets up the environment that they need.
+
+python3 run_tests.py                 the fast ones
+python3 run_tests.py -m slow         the others; pytest's flags are taken
+"""
+
+import os
+import subprocess
+import sys
+
+from keras_pose import environment
+
+
+def main():
+    """Checks the style, then the behaviour."""
+    environment.enter("requirements-dev.txt")
+    os.chdir(os.path.dirname(os.path.abspath(__file__)))
+    given = sys.argv[1:]
+    marks = [] if "-m" in given else ["-m", "not slow"]
+    commands = [["pytest", *marks, *given]]
+    if not given:
+        commands[:0] = [
+            ["ruff", "check", "."],
+            ["ruff", "format", "--check", "."],
+        ]
+    for command in commands:
+        print("$", " ".join(command), flush=True)
+        done = subprocess.run([sys.executable, "-m", *command], check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

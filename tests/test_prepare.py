@@ -1,0 +1,143 @@
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Gives `(*arguments) -> the finished process`, with `--out`."""
+
+    def run(*arguments):
+        out = tmp_path / "new" / "out"
+        return subprocess.run(
+            [sys.executable, "prepare.py", f"--out={out}", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+WRONG = {
+    "synthetic_without_count": (
+        ["--source=synthetic"],
+        "--count must be given with --source=synthetic",
+    ),
+    "synthetic_with_root": (
+        ["--source=synthetic", "--count=4", "--root=/data"],
+        "--root must not be given with --source=synthetic",
+    ),
+    "synthetic_with_annotations": (
+        ["--source=synthetic", "--count=4", "--annotations=a.npz"],
+        "--annotations must not be given with --source=synthetic",
+    ),
+    "synthetic_with_limit": (
+        ["--source=synthetic", "--count=4", "--limit=2"],
+        "--limit must not be given with --source=synthetic",
+    ),
+    "disk_without_root": (
+        ["--source=h36m_mmpose"],
+        "--root must be given with --source=h36m_mmpose",
+    ),
+} | {
+    f"disk_with_{name}": (
+        ["--source=h36m_mmpose", "--root=/data", f"--{name}={value}"],
+        f"--{name} must not be given with --source=h36m_mmpose",
+    )
+    for name, value in (
+        ("count", 0),
+        ("seed", 0),
+        ("image_size", 256),
+        ("motion", ""),
+        ("assets", "a"),
+        ("backgrounds", "b"),
+        ("processes", 1),
+    )
+}
+
+
+@pytest.mark.parametrize(("arguments", "reason"), WRONG.values(), ids=WRONG)
+def test_flags_that_do_not_go_together_are_named(
+    prepare, tmp_path, arguments, reason
+):
+    done = prepare(*arguments)
+    assert done.returncode == 1
+    assert done.stderr == f"prepare.py: error: {reason}\n"
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["many", "1.5", ""])
+def test_a_count_that_is_no_number_is_refused(prepare, tmp_path, value):
+    done = prepare("--source=synthetic", f"--count={value}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("prepare.py: error: flag --count=")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--count=0"], "`count` must be positive. Received: 0"),
+        pytest.param(
+            ["--count=4", "--seed=-1"],
+            "`seed` must be at least 0. Received: -1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["--count=4", "--image_size=16"],
+            "`image_size` must be in [64, 2048] px. Received: 16",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["--count=4", "--processes=0"],
+            "`processes` must be positive. Received: 0",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["--count=4", "--motion=/nowhere"],
+            "/nowhere",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["count", "seed", "image_size", "processes", "motion"],
+)
+def test_a_wrong_request_is_one_line(prepare, tmp_path, arguments, reason):
+    done = prepare("--source=synthetic", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("prepare.py: error: ")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_data_set_is_rendered_and_kept(prepare, tmp_path):
+    out = tmp_path / "new" / "out"
+    flags = ("--source=synthetic", "--count=9", "--image_size=64", "--seed=3")
+    for _ in range(2):
+        done = prepare(*flags)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [
+            f"{out}/train: 8 samples",
+            f"{out}/validation: 1 samples",
+            f"{out}/contact_sheet.png: the first of them",
+        ]
+        assert done.stderr == ""
+    assert (out / "contact_sheet.png").exists()
+    shards = [str(path) for path in (out / "train").glob("*.tfrecord")]
+    assert sum(1 for _ in tf.data.TFRecordDataset(shards)) == 8
+    done = prepare(*flags[:-1])
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"prepare.py: error: {out} was made with another seed; take another "
+        "folder, or delete it\n"
+    )
