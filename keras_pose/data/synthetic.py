@@ -30,6 +30,11 @@ from keras_pose.skeleton import H36M_17
 from keras_pose.synthesis import scene
 from keras_pose.synthesis import workers
 
+try:
+    import fcntl
+except ImportError:  # Windows has none; two runs are the user's to avoid
+    fcntl = None
+
 REQUEST_FILE = "synthetic.json"
 SHEET_FILE = "contact_sheet.png"
 EXAMPLES = "examples"
@@ -58,7 +63,7 @@ def make(out, count, options, processes=None, progress=None):
 
     Raises:
         ValueError: `count` is not positive, an option is wrong, or `out` was
-            made or begun by another request.
+            made or begun by another request, or is being made by another run.
         OSError: The data could not be written, on a full disk for example.
     """
     if count < 1:
@@ -80,8 +85,9 @@ def make(out, count, options, processes=None, progress=None):
                 _check_same(partial, request)
             else:
                 _begin(partial, request)
-            _fill(partial, count, options, processes, progress)
-            os.rename(partial, out)
+            with _alone(partial):
+                _fill(partial, count, options, processes, progress)
+                os.rename(partial, out)
         except OSError as error:
             if error.filename or partial in str(error):
                 raise
@@ -156,6 +162,22 @@ def _begin(folder, request):
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Keeps other runs out of a folder for as long as the process lives."""
+    if not fcntl:
+        yield
+        return
+    with open(os.path.join(folder, REQUEST_FILE), "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"`out` is being made by another run, in {folder}"
+            ) from error
+        yield
 
 
 def _indices_of_splits(count):

@@ -666,3 +666,24 @@ def test_a_folder_that_may_not_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         make(tmp_path / "file" / "out", 1)
+
+
+def test_a_second_run_is_kept_out(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    out = tmp_path / "out"
+    fill = synthetic._fill
+    said = []
+
+    def fill_beside_another(*arguments):
+        with pytest.raises(ValueError, match="made by another run") as error:
+            make(out, 9)
+        said.append(str(error.value))
+        fill(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(synthetic, "_fill", fill_beside_another)
+        make(out, 9)
+    assert said == [f"`out` is being made by another run, in {partial_of(out)}"]
+    assert not partial_of(out).exists()
+    with open(out / "synthetic.json", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it was let go
