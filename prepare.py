@@ -1,6 +1,7 @@
 """Writes a data set as TFRecords: one as it lies on disk, or a rendered one.
 
 python prepare.py --source=h36m_mmpose --root=/data/h36m --out=data/h36m
+python prepare.py --source=h36m_c2f --root=/data/crops --out=data/crops
 python prepare.py --source=synthetic --count=4000 --out=data/synthetic
 """
 
@@ -12,13 +13,18 @@ from absl import flags
 from keras_pose import console
 
 _SOURCE = flags.DEFINE_string(
-    "source", None, "synthetic, h36m_mmpose or mpi_inf_3dhp_mmpose."
+    "source",
+    None,
+    "synthetic, h36m_c2f, h36m_mmpose or mpi_inf_3dhp_mmpose.",
 )
 _OUT = flags.DEFINE_string("out", None, "Folder to make.")
 
 _ROOT = flags.DEFINE_string("root", None, "Folder of the data set.")
 _ANNOTATIONS = flags.DEFINE_string(
     "annotations", None, "Annotation file, where the root holds several."
+)
+_SUBJECTS = flags.DEFINE_list(
+    "subjects", None, "Take these only, as S1,S5; the others may validate."
 )
 _LIMIT = flags.DEFINE_integer("limit", None, "Take the first so many.", 1)
 
@@ -44,7 +50,7 @@ _PROCESSES = flags.DEFINE_integer(
     "processes", None, "synthetic: images rendered at once; else all cores."
 )
 
-_FROM_DISK = (_ROOT, _ANNOTATIONS, _LIMIT)
+_FROM_DISK = (_ROOT, _ANNOTATIONS, _SUBJECTS, _LIMIT)
 _RENDERED = (_SEED, _IMAGE_SIZE, _MOTION, _ASSETS, _BACKGROUNDS)
 
 
@@ -102,7 +108,9 @@ def _convert():
     from keras_pose.data.conversion import convert
     from keras_pose.data.sources import SOURCES
 
-    source = SOURCES[_SOURCE.value](_ROOT.value, _ANNOTATIONS.value)
+    source = SOURCES[_SOURCE.value](
+        _ROOT.value, _ANNOTATIONS.value, _SUBJECTS.value
+    )
     count = min(source.count, _LIMIT.value or source.count)
     samples = itertools.islice(source.samples, count)
     first = list(itertools.islice(samples, 1))

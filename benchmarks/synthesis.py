@@ -1,6 +1,6 @@
 """How fast people are rendered on one core, and where the time goes.
 
-taskset -c 0 python benchmarks/synthesis.py [--assets=FOLDER] [--count=60]
+taskset -c 0 python -m benchmarks.synthesis [--assets=FOLDER] [--count=60]
 
 The bound in the same run is Embree alone: building the scene of each person and
 casting one ray a pixel.

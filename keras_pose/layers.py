@@ -1,5 +1,7 @@
 """The two layers of the project that Keras does not have."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_pose.geometry.volume import cell_centres
 # Half-width, in unit coordinates, of the window in which heatmap mass counts
 # as agreeing with the predicted joint: 5 cells of 64, the report's radius.
 _CONFIDENCE_WINDOW = 5 / 64
+_LEAST_VARIANCE = 1e-12  # of unit coordinates: a millionth of the volume
 
 
 @keras.saving.register_keras_serializable(package="keras_pose")
@@ -57,11 +60,17 @@ class SoftArgmax3D(keras.layers.Layer):
     The logits of a joint become a probability by a softmax over the whole
     volume; the pose is its mean. Computed in float32 under any precision.
 
+    Args:
+        temperature: What the logits are divided by; below 1 it sharpens the
+            heatmaps, above 1 it flattens them.
+        debias: Whether the pull of the background towards the volume's centre
+            is taken out of the pose, see `without_background`.
+
     Shapes:
         logits (B, H, W, J, D) -> pose (B, J, 3), std (B, J, 3) and
         confidence (B, J). Pose and std are x, y, z in unit coordinates; std is
         the heatmap's standard deviation along each axis. The confidence, in
-        [0, 1], is the heatmap's mass near the pose: the product over the axes
+        [0, 1], is the heatmap's mass near its mean: the product over the axes
         of the marginal's mass under a Gaussian window of 5/64 of the volume.
         A sharp heatmap has a confidence near 1, a flat one or one with two
         distant peaks near 0.
@@ -72,12 +81,19 @@ class SoftArgmax3D(keras.layers.Layer):
         pose, std, confidence = SoftArgmax3D()(logits)
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, temperature=1.0, debias=False, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
+        if not 0 < temperature < math.inf:
+            raise ValueError(
+                "`temperature` must be positive. "
+                f"Received: temperature={temperature}"
+            )
+        self.temperature = temperature
+        self.debias = debias
 
     def call(self, logits):
-        marginals = axis_marginals(logits)
+        marginals, log_total = axis_marginals(self.tempered(logits))
         pose, std, agreement = [], [], []
         for marginal in marginals:  # (B, J, cells)
             centres = ops.convert_to_tensor(cell_centres(marginal.shape[-1]))
@@ -85,14 +101,32 @@ class SoftArgmax3D(keras.layers.Layer):
             square = ops.square(centres - mean)
             window = ops.exp(-0.5 * square / _CONFIDENCE_WINDOW**2)
             pose.append(mean[..., 0])
-            std.append(ops.sqrt(ops.sum(marginal * square, axis=-1)))
+            variance = ops.sum(marginal * square, axis=-1)
+            # The square root has no gradient at 0.
+            std.append(ops.sqrt(ops.maximum(variance, _LEAST_VARIANCE)))
             agreement.append(ops.sum(marginal * window, axis=-1))
+        pose = ops.stack(pose, -1)
+        if self.debias:
+            cells = math.prod(marginal.shape[-1] for marginal in marginals)
+            pose = without_background(pose, log_total, cells)
         confidence = agreement[0] * agreement[1] * agreement[2]
-        return ops.stack(pose, -1), ops.stack(std, -1), confidence
+        return pose, ops.stack(std, -1), confidence
+
+    def tempered(self, logits):
+        """The logits whose softmax the layer takes, in float32."""
+        logits = ops.cast(logits, "float32")
+        return logits if self.temperature == 1 else logits / self.temperature
 
     def compute_output_shape(self, logits_shape):
         batch, _, _, joints, _ = logits_shape
         return (batch, joints, 3), (batch, joints, 3), (batch, joints)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "debias": self.debias,
+        }
 
 
 def axis_marginals(logits):
@@ -102,26 +136,43 @@ def axis_marginals(logits):
         logits: (B, H, W, J, D) float32.
 
     Returns:
-        (B, J, W), (B, J, H) and (B, J, D), each summing to 1.
+        The marginals (B, J, W), (B, J, H) and (B, J, D), each summing to 1,
+        and the logarithm (B, J) of the sum of all cells' exponentials.
     """
     _, height, width, joints, depth = logits.shape
     # TFLite broadcasts up to four dimensions.
     flat = ops.reshape(logits, (-1, height * width, joints, depth))
-    peak = ops.max(flat, axis=(1, 3), keepdims=True)
-    mass = ops.exp(flat - ops.stop_gradient(peak))
+    # Without the highest logit taken off, large ones would overflow.
+    peak = ops.stop_gradient(ops.max(flat, axis=(1, 3), keepdims=True))
+    mass = ops.exp(flat - peak)
     along_z = ops.sum(mass, axis=1)  # (B, J, D)
     plane = ops.sum(mass, axis=3)  # (B, H * W, J)
     plane = ops.reshape(plane, (-1, height, width, joints))
     along_x = ops.transpose(ops.sum(plane, axis=1), (0, 2, 1))
     along_y = ops.transpose(ops.sum(plane, axis=2), (0, 2, 1))
     total = ops.sum(along_z, axis=-1, keepdims=True)  # (B, J, 1)
-    return along_x / total, along_y / total, along_z / total
+    marginals = along_x / total, along_y / total, along_z / total
+    return marginals, ops.log(total[..., 0]) + peak[:, 0, :, 0]
 
 
-def soft_argmax(logits):
-    """The pose of `SoftArgmax3D` alone, (B, J, 3)."""
-    pose = []
-    for marginal in axis_marginals(logits):
-        centres = ops.convert_to_tensor(cell_centres(marginal.shape[-1]))
-        pose.append(ops.sum(marginal * centres, axis=-1))
-    return ops.stack(pose, axis=-1)
+def without_background(pose, log_total, cells):
+    """Takes the background out of the pose of a soft-argmax.
+
+    A softmax gives every cell some mass, so that a cell which knows nothing,
+    of logit 0, pulls the pose to the centre of the volume. Such cells hold
+    cells / total of the mass. A heatmap of which they would hold more than
+    half says too little to be corrected further.
+
+    Args:
+        pose: (B, J, 3) unit coordinates.
+        log_total: (B, J) as of `axis_marginals`.
+        cells: Their number in the volume.
+
+    Returns:
+        (B, J, 3); outside [0, 1] where the heatmap lies at the border.
+
+    Source: Gu et al., "Removing the Bias of Integral Pose Regression", 2021.
+    """
+    share = ops.exp(ops.minimum(math.log(cells) - log_total, math.log(0.5)))
+    share = share[..., None]
+    return (pose - 0.5 * share) / (1 - share)

@@ -23,6 +23,8 @@ def pose_net(
     deconv_layers=3,
     deconv_filters=256,
     depth_bins=64,
+    temperature=1.0,
+    debias=False,
     batch_norm_momentum=0.9,
 ):
     """Builds the functional model from pixels to a pose.
@@ -42,6 +44,8 @@ def pose_net(
             backbone's features.
         deconv_filters: Their filters.
         depth_bins: Cells of the heatmap along z.
+        temperature: Of the soft-argmax, see `SoftArgmax3D`.
+        debias: Likewise.
         batch_norm_momentum: Share that the moving statistics of batch norm
             keep at each step, in backbone and head.
 
@@ -89,9 +93,9 @@ def pose_net(
                 initializer(),
                 index + 1,
             )
-        outputs = _integral_head(
-            features, num_joints, depth_bins, initializer()
-        )
+        logits = _logits(features, num_joints, depth_bins, initializer())
+        soft_argmax = SoftArgmax3D(temperature, debias, name=_SOFT_ARGMAX)
+        outputs = _named(soft_argmax(logits))
     return keras.Model(image, outputs, name="pose_net")
 
 
@@ -101,16 +105,25 @@ def with_logits(model):
     Raises:
         ValueError: The model has a regression head, which has no heatmaps.
     """
-    if _LOGITS not in [layer.name for layer in model.layers]:
+    soft_argmax = soft_argmax_of(model)
+    if soft_argmax is None:
         raise ValueError(
             "`model` must have an integral head: a regression head has no "
             f"heatmaps. Received: model={model.name}"
         )
     logits = model.get_layer(_LOGITS).output
-    outputs = _named(model.get_layer(_SOFT_ARGMAX).output)
+    outputs = _named(soft_argmax.output)
     return keras.Model(
         model.inputs[0], {**outputs, "logits": logits}, name=model.name
     )
+
+
+def soft_argmax_of(model):
+    """The network's SoftArgmax3D, None with a regression head."""
+    for layer in model.layers:
+        if layer.name == _SOFT_ARGMAX:
+            return layer
+    return None
 
 
 def _check(backbone, input_size, head, deconv_layers):
@@ -156,7 +169,7 @@ def _deconv(x, filters, momentum, initializer, number):
     return keras.layers.ReLU(name=f"deconv{number}_relu")(x)
 
 
-def _integral_head(features, num_joints, depth_bins, initializer):
+def _logits(features, num_joints, depth_bins, initializer):
     x = keras.layers.Conv2D(
         num_joints * depth_bins,
         1,
@@ -165,10 +178,9 @@ def _integral_head(features, num_joints, depth_bins, initializer):
     )(features)
     height, width = x.shape[1:3]
     # Depth fastest: 12 % faster on a CPU than joints fastest.
-    logits = keras.layers.Reshape(
+    return keras.layers.Reshape(
         (height, width, num_joints, depth_bins), name=_LOGITS
     )(x)
-    return _named(SoftArgmax3D(name=_SOFT_ARGMAX)(logits))
 
 
 def _named(soft_argmax_output):

@@ -5,6 +5,7 @@ script, with the interpreter of KERAS_POSE_TORCH_PYTHON or
 KERAS_POSE_JAX_PYTHON, if given, which needs keras, the backend and pytest.
 """
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 
 from keras_pose import backbones
+from keras_pose import heatmap_loss
+from keras_pose import layers
 from keras_pose import losses
 from keras_pose import models
 
@@ -32,7 +35,7 @@ def small_backbone(weights, include_top, input_shape):
     return keras.Model(image, x)
 
 
-def tiny_net(head="integral"):
+def tiny_net(head="integral", **options):
     models.BACKBONES["small"] = backbones.Backbone(small_backbone, "caffe")
     return models.pose_net(
         2,
@@ -42,17 +45,64 @@ def tiny_net(head="integral"):
         deconv_layers=1,
         deconv_filters=4,
         depth_bins=5,
+        **options,
     )
+
+
+def gradient_of(function, array):
+    """The gradient of a scalar, as the backend derives it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(jax.grad(function))(keras.ops.convert_to_tensor(array))
+    variable = keras.ops.convert_to_tensor(array)
+    if backend == "torch":
+        variable = variable.detach().clone().requires_grad_(True)
+        function(variable).backward()
+        return variable.grad
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        value = function(variable)
+    return tape.gradient(value, variable)
 
 
 def outputs_of(net, image, true, weight):
     """Everything that a backend computes: the pose and the losses of it."""
     arrays = net(image, training=False)
     arrays["integral"] = losses.IntegralLoss()(true, arrays["pose"], weight)
-    for prediction in losses.HeatmapLoss.PREDICTIONS:
-        loss = losses.HeatmapLoss(prediction=prediction, radius=1)
-        arrays[prediction] = loss(true, arrays["logits"], weight[..., 0])
-    return {k: keras.ops.convert_to_numpy(v) for k, v in arrays.items()}
+    spread = keras.ops.stack([arrays["pose"], arrays["std"]], axis=-1)
+    arrays["uncertainty"] = losses.UncertaintyLoss()(true, spread, weight)
+    bones = losses.BoneLengthLoss([(0, 1)])
+    arrays["bone_length"] = bones(true, arrays["pose"], weight[:, :1, 0])
+    logits = arrays["logits"]
+    sharp = layers.SoftArgmax3D(temperature=0.3, debias=True)
+    arrays["sharp"], arrays["sharp_std"], _ = sharp(logits)
+
+    def sharp_loss(logits):
+        pose, std, _ = sharp(logits)
+        spread = keras.ops.stack([pose, std], axis=-1)
+        bone = bones(true, pose, weight[:, :1, 0])
+        return losses.UncertaintyLoss()(true, spread, weight) + bone
+
+    gradients = {"sharp_gradient": gradient_of(sharp_loss, logits)}
+    for target, prediction in itertools.product(
+        heatmap_loss.HeatmapLoss.TARGETS, heatmap_loss.HeatmapLoss.PREDICTIONS
+    ):
+        loss = heatmap_loss.HeatmapLoss(target, prediction, radius=1)
+        name = f"{target}_{prediction}"
+        arrays[name] = loss(true, logits, weight[..., 0])
+        gradients[f"{name}_gradient"] = gradient_of(
+            lambda logits, loss=loss: loss(true, logits, weight[..., 0]), logits
+        )
+    # Of the mean of so many cells, a hundredth of the tolerance.
+    arrays |= {name: 1e4 * array for name, array in gradients.items()}
+    return {
+        name: keras.ops.convert_to_numpy(keras.ops.stop_gradient(array))
+        for name, array in arrays.items()
+    }
 
 
 def main(folder):
@@ -60,10 +110,12 @@ def main(folder):
     assert "tensorflow" not in sys.modules
     given = np.load(folder / ARRAYS)
     inputs = [given[name] for name in ("image", "true", "weight")]
-    net = tiny_net()
+    net = tiny_net(temperature=0.5, debias=True)
     net.load_weights(folder / WEIGHTS)
     built = outputs_of(models.with_logits(net), *inputs)
     loaded = keras.saving.load_model(folder / NET)
+    soft_argmax = models.soft_argmax_of(loaded)
+    assert (soft_argmax.temperature, soft_argmax.debias) == (0.5, True)
     read = outputs_of(models.with_logits(loaded), *inputs)
     assert tiny_net("regression")(inputs[0])["pose"].shape == (2, 2, 3)
     assert "tensorflow" not in sys.modules
@@ -82,7 +134,7 @@ def saved(tmp_path_factory):
         "weight": rng.random((2, 2, 3), np.float32),
     }
     keras.utils.set_random_seed(0)
-    net = tiny_net()
+    net = tiny_net(temperature=0.5, debias=True)
     for name in ("deconv1", "heatmaps"):  # the first ones are near 0
         layer = net.get_layer(name)
         layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.weights])
@@ -110,6 +162,8 @@ def test_other_backends_agree_with_tensorflow(saved, backend):
     command = [interpreter_of(backend), __file__, str(folder)]
     subprocess.run(command, env=os.environ | environment, check=True)
     assert np.ptp(expected["pose"], axis=0).max() > 0.01  # images differ
+    for name, array in expected.items():
+        assert not name.endswith("gradient") or np.abs(array).max() > 0.1
     for file in ("built.npz", "read.npz"):
         other = np.load(folder / file)
         assert set(other) == set(expected)

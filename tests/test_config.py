@@ -69,12 +69,38 @@ def test_check_passes_the_defaults_once_there_is_data():
         ("model.volume", "cube"),
         ("loss.integral", -1.0),
         ("loss.heatmap", -0.1),
+        ("loss.uncertainty", -0.1),
+        ("loss.bone_length", float("inf")),
+        ("loss.integral_epochs", (0, 0)),
+        ("loss.heatmap_epochs", (3, 2)),
+        ("loss.heatmap_epochs", (24,)),
+        ("loss.heatmap_epochs", (1.5, 0)),
+        ("loss.heatmap_epochs", (26, 0)),
+        ("train.seed", -1),
+        ("model.temperature", 0.0),
         ("train.batch_size", 0),
         ("train.epochs", 0),
         ("train.steps_per_epoch", -1),
         ("train.learning_rate", float("nan")),
         ("train.warmup_steps", -1),
         ("train.validation_every", 0),
+        ("augmentation.backend", "gpu"),
+        ("augmentation.flip", 1.5),
+        ("augmentation.rotation", -1.0),
+        ("augmentation.scale", 1.1),
+        ("augmentation.stretch", 1.0),
+        ("augmentation.shift", float("nan")),
+        ("augmentation.constant_shift", -0.1),
+        ("augmentation.hue_saturation", 256),
+        ("augmentation.contrast", 1.1),
+        ("augmentation.brightness", -0.2),
+        ("augmentation.grey", 2.0),
+        ("augmentation.paste", -1.0),
+        ("augmentation.erase", 1.01),
+        ("augmentation.blur", 1.5),
+        ("augmentation.blur_length", 1),
+        ("augmentation.jpeg", -0.5),
+        ("augmentation.jpeg_quality", 96),
     ],
 )
 def test_check_refuses_and_names_the_field(field, value):
@@ -89,19 +115,94 @@ def test_check_refuses_and_names_the_field(field, value):
 def test_check_refuses_a_config_without_losses():
     config = good_config()
     config.loss.integral = 0
-    with pytest.raises(ValueError, match="`loss.integral` or `loss.heatmap`"):
+    with pytest.raises(ValueError, match="`loss` .* none in epoch 1$"):
         config_lib.check(config)
     config.loss.heatmap = 10
     config_lib.check(config)
 
 
-def test_check_refuses_a_heatmap_loss_without_heatmaps():
+def test_check_refuses_an_epoch_without_losses():
+    config = good_config()
+    config.train.epochs = 5
+    config.loss.heatmap = 10
+    config.loss.heatmap_epochs = (1, 2)
+    config.loss.integral_epochs = (3, 4)
+    with pytest.raises(ValueError, match="`loss` .* none in epoch 5$"):
+        config_lib.check(config)
+    config.loss.integral_epochs = (3, 0)
+    config_lib.check(config)
+
+
+@pytest.mark.parametrize("field", ["heatmap", "uncertainty"])
+def test_check_refuses_a_loss_of_heatmaps_without_heatmaps(field):
     config = good_config()
     config.model.head = "regression"
     config_lib.check(config)
-    config.loss.heatmap = 10
-    with pytest.raises(ValueError, match="`loss.heatmap` must be 0.*: 10"):
+    setattr(config.loss, field, 10)
+    with pytest.raises(ValueError, match=f"`loss.{field}` must be 0.*: 10"):
         config_lib.check(config)
+
+
+def test_check_refuses_epochs_of_a_loss_that_is_off():
+    config = good_config()
+    config.loss.heatmap_epochs = (24, 0)
+    with pytest.raises(ValueError, match="`loss.heatmap` must be positive"):
+        config_lib.check(config)
+    config.loss.heatmap = 10
+    config_lib.check(config)
+
+
+def test_active_losses_are_those_of_the_stage():
+    loss = config_lib.LossConfig(
+        integral_epochs=(2, 3), heatmap=10.0, heatmap_epochs=(3, 0)
+    )
+    loss.bone_length = 0.5
+    assert [set(loss.active(epoch)) for epoch in range(5)] == [
+        {"bone_length"},
+        {"bone_length", "integral"},
+        {"bone_length", "integral", "heatmap"},
+        {"bone_length", "heatmap"},
+        {"bone_length", "heatmap"},
+    ]
+    weights = {"integral": 1.0, "heatmap": 10.0, "bone_length": 0.5}
+    assert loss.active(2) == weights
+
+
+def test_check_refuses_to_paste_nothing():
+    config = good_config()
+    config.augmentation.paste = 0.2
+    with pytest.raises(ValueError, match="`augmentation.objects` must.*=0.2"):
+        config_lib.check(config)
+    config.augmentation.objects = "data/objects"
+    config_lib.check(config)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["flip", "rotation", "scale", "grey", "paste", "erase", "blur", "jpeg"],
+)
+def test_check_refuses_what_the_report_has_not_by_imgaug(field):
+    config = good_config()
+    config.augmentation.objects = "data/objects"
+    setattr(config.augmentation, field, 0.3)
+    config_lib.check(config)
+    config.augmentation.backend = "imgaug"
+    with pytest.raises(ValueError, match=f"`augmentation.{field}` must be 0"):
+        config_lib.check(config)
+
+
+def test_check_takes_the_report_by_imgaug():
+    config = good_config()
+    config.augmentation = config_lib.AugmentationConfig(
+        backend="imgaug",
+        stretch=0.25,
+        shift=0.05,
+        constant_shift=0.05,
+        hue_saturation=60,
+        contrast=0.3,
+        brightness=0.5,
+    )
+    config_lib.check(config)
 
 
 def test_to_json_holds_every_field():
@@ -110,6 +211,8 @@ def test_to_json_holds_every_field():
     content = json.loads(config_lib.to_json(config))
     expected = dataclasses.asdict(config)
     expected["data"] |= {"train": ["data/h36m"], "validation": []}
+    whole = {"integral_epochs": [1, 0], "heatmap_epochs": [1, 0]}
+    expected["loss"] |= whole
     assert content == expected
     assert content["loss"]["heatmap"] == 10
 
@@ -134,6 +237,14 @@ def test_field_that_the_earlier_run_did_not_know_had_its_default():
     config.train.seed = 3
     rows = config_lib.differences(config, json.dumps(earlier))
     assert rows == ["train.seed: 0 -> 3"]
+
+
+def test_field_that_is_gone_is_a_difference_where_it_did_something():
+    earlier = json.loads(config_lib.to_json(good_config()))
+    del earlier["augmentation"]
+    earlier["data"] |= {"flip": 0.0, "colour": 0.2}
+    rows = config_lib.differences(good_config(), json.dumps(earlier))
+    assert rows == ["data.colour: 0.2 -> gone"]
 
 
 @LOADS_A_RECIPE
@@ -176,7 +287,7 @@ def test_flags_refuse_typos_and_wrong_types(parse, argument, error, message):
 
 
 @pytest.mark.parametrize(
-    "section", ["", "data", "model", "loss", "train"], ids=str
+    "section", ["", "data", "augmentation", "model", "loss", "train"], ids=str
 )
 def test_config_refuses_a_field_that_it_does_not_have(section):
     part = getattr(Config(), section) if section else Config()

@@ -107,25 +107,27 @@ def test_crop_image_by_the_identity_is_the_image():
 
 
 @pytest.mark.parametrize(
-    ("size", "options"),
+    ("size", "changes"),
     [
         (32, {}),
         (80, {}),
         (32, {"rotation": math.radians(35)}),
         (32, {"flip": True}),
+        (32, {"stretch": (1.3, 0.7)}),
         (16, {"rotation": 0.2}),
         (4, {}),
     ],
-    ids=["1:1", "enlarged", "turned", "mirrored", "half", "eighth"],
+    ids=["1:1", "enlarged", "turned", "mirrored", "wide", "half", "eighth"],
 )
-def test_crop_image_shows_what_the_transform_says(size, options):
+def test_crop_image_shows_what_the_transform_says(size, changes):
     # The image tells its own pixel: red is 4 x, green 3 y. Half a pixel lost
     # on either would be 1.5 off or more.
     rows, columns = np.mgrid[:64, :64]
     image = np.stack([4 * columns, 3 * rows, 0 * rows], axis=-1)
-    transform = crop.crop_from_image(
-        np.array([15, 17, 32, 32]), size, **options
-    )
+    unchanged = {"rotation": 0, "flip": False, "stretch": (1, 1)}
+    transform = crop.changed_from_crop(
+        size, scale=1, shift=(0, 0), **(unchanged | changes)
+    ) @ crop.crop_from_image(np.array([15, 17, 32, 32]), size)
     shown = images.crop_image(image.astype(np.uint8), transform, size)
     v, u = np.mgrid[:size, :size]
     of_crop = np.stack([u, v, np.ones_like(u)])
@@ -141,6 +143,32 @@ def test_crop_image_is_black_outside_the_image():
     expected = np.zeros((16, 16, 3))
     expected[:8, 8:] = 255
     np.testing.assert_array_equal(shown, expected)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_decode_checked_gives_what_pillow_gives(file_format):
+    rows, columns = np.mgrid[:33, :47]
+    colours = np.stack([5 * columns, 7 * rows, 3 * (rows + columns)], axis=-1)
+    photo = encoded(
+        colours.astype(np.uint8), file_format, quality=80, subsampling=2
+    )
+    decoded = images.decode_checked(photo)
+    np.testing.assert_allclose(
+        decoded, images.decode_image(photo, "a").astype(int), atol=1
+    )
+
+
+def test_decode_checked_refuses_what_is_no_image():
+    with pytest.raises(ValueError, match="9 bytes, first b'<html>no'"):
+        images.decode_checked(b"<html>no!")
+
+
+def test_crop_that_is_fine_along_one_axis_alone_does_not_alias():
+    columns = np.arange(96) % 2
+    stripes = np.zeros((96, 96, 3), np.uint8) + np.uint8(255 * columns)[:, None]
+    squeezed = np.diag([1 / 3, 1.0, 1.0])
+    shown = images.crop_image(stripes, squeezed, 32)
+    np.testing.assert_allclose(shown[:, 1:-1], 127.5, atol=4)
 
 
 @pytest.mark.parametrize("square", [1, 2, 3])

@@ -26,15 +26,24 @@ MAY_IMPORT = {
     "keras_pose.images": "numpy cv2 PIL keras_pose.geometry.crop",
     "keras_pose.pose_spec": "keras_pose.geometry.volume keras_pose.skeleton",
     "keras_pose.layers": "keras keras_pose.geometry.volume",
-    "keras_pose.losses": "keras keras_pose.geometry.volume keras_pose.layers",
+    "keras_pose.losses": "keras",
+    "keras_pose.heatmap_loss": """keras keras_pose.geometry.volume
+        keras_pose.layers""",
     "keras_pose.backbones": "keras",
     "keras_pose.models": "keras keras_pose.layers keras_pose.backbones",
     "keras_pose.data": """numpy tensorflow keras_pose.geometry
         keras_pose.images keras_pose.skeleton keras_pose.data""",
     "keras_pose.data.sample": "numpy",
-    "keras_pose.data.augmentation": "numpy cv2 keras_pose.geometry.crop",
+    "keras_pose.data.augmentation": "numpy keras_pose.geometry.crop",
+    "keras_pose.data.augmentation_host": "numpy cv2 keras_pose.images",
+    "keras_pose.data.imgaug_backend": "numpy imgaug keras_pose.images",
+    "keras_pose.data.jpeg_graph": "numpy tensorflow",
+    "keras_pose.data.objects": "numpy cv2",
     "keras_pose.data.sources": """numpy keras_pose.skeleton
         keras_pose.data.sample keras_pose.data.sources""",
+    "keras_pose.data.sources.hdf5": "numpy h5py",
+    "keras_pose.data.sources.h36m_c2f": """numpy keras_pose.images
+        keras_pose.skeleton keras_pose.data.sample keras_pose.data.sources""",
     # It alone joins the renderer to the records.
     "keras_pose.data.synthetic": """tensorflow PIL keras_pose.images
         keras_pose.visualization keras_pose.skeleton keras_pose.data.conversion
@@ -85,13 +94,15 @@ MAY_IMPORT = {
     "keras_pose.prediction": """numpy keras_pose.geometry keras_pose.images
         keras_pose.skeleton keras_pose.serving.artefacts""",
     "keras_pose.visualization": "numpy cv2",
-    "keras_pose.training": """keras tensorflow absl keras_pose.config
+    "keras_pose.training": """numpy keras tensorflow absl keras_pose.config
         keras_pose.skeleton keras_pose.geometry.volume keras_pose.pose_spec
-        keras_pose.losses keras_pose.models keras_pose.data
+        keras_pose.losses keras_pose.heatmap_loss keras_pose.models
+        keras_pose.data
         keras_pose.evaluation keras_pose.serving.artefacts
-        keras_pose.training""",
+        keras_pose.visualization keras_pose.training""",
     # The scripts answer --help at once: all else waits for their flags.
     "train": "absl ml_collections keras_pose.console",
+    "augment": "absl ml_collections keras_pose.console",
     "evaluate": "absl keras_pose.console",
     "export": "absl keras_pose.console",
     "predict": "absl keras_pose.console",
@@ -104,6 +115,7 @@ MAY_IMPORT_LATE = {
         keras_pose.layers""",
     "keras_pose.visualization": "matplotlib",
     "train": "keras_pose.training",
+    "augment": "PIL keras_pose.training",
     "evaluate": """keras_pose.data keras_pose.evaluation
         keras_pose.serving.artefacts""",
     "export": "keras_pose.serving",

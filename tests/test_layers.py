@@ -44,10 +44,10 @@ def volume_with(*cells, shape=(HEIGHT, WIDTH, DEPTH)):
 
 
 def gaussian(centre, sigma, shape):
-    """Logits of a Gaussian around x, y, z in cells."""
+    """Logits of a Gaussian around x, y, z in cells; sigma one or three."""
     y, x, z = np.indices(shape) + 0.5
-    squares = [(a - c) ** 2 for a, c in zip((x, y, z), centre, strict=True)]
-    return np.float32(-sum(squares) / (2 * sigma**2))[None, :, :, None]
+    offset = (np.stack([x, y, z], axis=-1) - centre) / sigma
+    return np.float32(-0.5 * (offset**2).sum(axis=-1))[None, :, :, None]
 
 
 @pytest.mark.parametrize("z", range(DEPTH))
@@ -61,18 +61,26 @@ def test_soft_argmax_of_one_cell_is_its_centre(y, z):
         np.testing.assert_allclose(confidence, [[1]], rtol=1e-6)
 
 
-def test_soft_argmax_of_a_gaussian_is_its_centre_and_its_width():
+@pytest.mark.parametrize(
+    ("centre", "sigma"),
+    [
+        ([14.3, 11.6, 9.7], 1.5),
+        ([14.5, 11.5, 9.5], 1.5),
+        ([15, 12, 10], [1.0, 2.0, 1.4]),
+        ([12.9, 13.2, 8.1], [2.5, 1.2, 1.6]),
+    ],
+    ids=["off centre", "in a cell", "between cells", "uneven"],
+)
+def test_soft_argmax_of_a_gaussian_is_its_centre_and_its_width(centre, sigma):
     cells = np.array([30, 24, 20])  # x, y, z
-    centre = np.array([14.3, 11.6, 9.7])
-    pose, std, _ = soft_argmax_3d(gaussian(centre, 1.5, (24, 30, 20)))
+    pose, std, _ = soft_argmax_3d(gaussian(centre, sigma, (24, 30, 20)))
     np.testing.assert_allclose(pose[0, 0] * cells, centre, atol=1e-4)
-    np.testing.assert_allclose(std[0, 0] * cells, 1.5, atol=1e-4)
+    np.testing.assert_allclose(std[0, 0] * cells, sigma, atol=2e-4)
 
 
 def test_soft_argmax_is_the_mean_of_a_softmax():
     pose, _, _ = soft_argmax_3d(LOGITS)
     np.testing.assert_allclose(pose, expected_pose(LOGITS), atol=1e-6)
-    np.testing.assert_array_equal(layers.soft_argmax(LOGITS), pose)
 
 
 def test_axis_marginals_are_sums_of_a_softmax_over_the_other_axes():
@@ -80,10 +88,11 @@ def test_axis_marginals_are_sums_of_a_softmax_over_the_other_axes():
     mass /= mass.sum((1, 2, 4), keepdims=True)
     expected = [mass.sum(axes).swapaxes(1, 2) for axes in ((1, 4), (2, 4))]
     expected.append(mass.sum((1, 2)))
-    for marginal, sums in zip(
-        layers.axis_marginals(LOGITS), expected, strict=True
-    ):
+    marginals, log_total = layers.axis_marginals(LOGITS)
+    for marginal, sums in zip(marginals, expected, strict=True):
         np.testing.assert_allclose(marginal, sums, atol=1e-6)
+    total = np.exp(np.float64(LOGITS)).sum((1, 2, 4))
+    np.testing.assert_allclose(log_total, np.log(total), rtol=1e-6)
 
 
 def test_soft_argmax_does_not_see_a_constant():
@@ -112,6 +121,15 @@ def test_soft_argmax_is_finite_for_huge_logits(sign):
         assert np.isfinite(part).all()
 
 
+@pytest.mark.parametrize("height", [50, 1e4])
+def test_std_of_a_one_cell_heatmap_has_a_finite_gradient(height):
+    logits = volume_with((2, 1, 1)) * height / 200
+    with tf.GradientTape() as tape:
+        tape.watch(variable := tf.constant(logits))
+        _, std, _ = layers.SoftArgmax3D()(variable)
+    assert np.isfinite(tape.gradient(std, variable)).all()
+
+
 def test_soft_argmax_has_the_gradient_of_finite_differences():
     logits = LOGITS[:1, :, :, :1]
     weight = np.array([1, -2, 4])  # of x, y, z
@@ -136,12 +154,103 @@ def test_soft_argmax_of_a_mirrored_volume_mirrors_x_alone():
     np.testing.assert_allclose(mirrored[2], confidence, atol=1e-6)
 
 
-def test_soft_argmax_computes_in_float32_under_a_mixed_policy(bfloat16_policy):
-    logits = tf.cast(LOGITS, tf.bfloat16)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_soft_argmax_computes_in_float32_under_a_mixed_policy(
+    bfloat16_policy, dtype
+):
+    logits = tf.cast(LOGITS, dtype)
     pose, std, confidence = layers.SoftArgmax3D()(logits)
     assert pose.dtype == std.dtype == confidence.dtype == tf.float32
     rounded = expected_pose(tf.cast(logits, tf.float32).numpy())
     np.testing.assert_allclose(pose, rounded, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.25, 3])
+def test_temperature_divides_the_logits(temperature):
+    layer = layers.SoftArgmax3D(temperature)
+    pose, std, _ = layer(LOGITS)
+    np.testing.assert_allclose(
+        pose, expected_pose(np.float64(LOGITS) / temperature), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        layer.tempered(LOGITS), LOGITS / temperature, rtol=1e-6
+    )
+    spread = np.mean(std) - np.mean(soft_argmax_3d(LOGITS)[1])
+    assert (spread > 0) == (temperature > 1)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("inf"), float("nan")])
+def test_soft_argmax_refuses_its_temperature(temperature):
+    with pytest.raises(ValueError, match=f"temperature={temperature}"):
+        layers.SoftArgmax3D(temperature)
+
+
+def blob_on_background(centre, height, shape):
+    """A blob of height `height`, 0 further than two cells from its centre."""
+    logits = height * np.exp(gaussian(centre, 0.8, shape))
+    y, x, z = np.indices(shape) + 0.5
+    far = np.abs(np.stack([x, y, z], axis=-1) - centre).max(axis=-1) > 2.1
+    logits[0, :, :, 0][far] = 0
+    return np.float32(logits)
+
+
+@pytest.mark.parametrize(
+    ("centre", "height"),
+    [((2.5, 4.5, 3.5), 10), ((15.5, 4, 9), 16), ((17, 9.5, 2.5), 10)],
+)
+@pytest.mark.parametrize("temperature", [1, 2])
+def test_debias_takes_out_the_pull_of_the_background(
+    centre, height, temperature
+):
+    shape = (12, 20, 16)  # y, x, z
+    cells = np.array([20, 12, 16])
+    logits = blob_on_background(np.array(centre), height * temperature, shape)
+    plain, _, _ = layers.SoftArgmax3D(temperature)(logits)
+    right, _, _ = layers.SoftArgmax3D(temperature, debias=True)(logits)
+    plain, right = plain.numpy()[0, 0] * cells, right.numpy()[0, 0] * cells
+    pull = (plain - centre) * np.sign(cells / 2 - centre)
+    assert pull.max() > 0.1
+    assert pull.min() > -1e-3
+    np.testing.assert_allclose(right, centre, atol=1e-3)
+
+
+@pytest.mark.parametrize("level", [0, -7, 1e4, -1e4])
+def test_debias_of_equal_logits_is_the_middle_of_the_volume(level):
+    logits = tf.fill(LOGITS.shape, np.float32(level))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        pose, _, _ = layers.SoftArgmax3D(debias=True)(logits)
+    np.testing.assert_allclose(pose, np.full(pose.shape, 0.5), rtol=1e-5)
+    assert np.isfinite(tape.gradient(pose, logits)).all()
+
+
+def test_debias_leaves_a_sharp_heatmap_as_it_is():
+    logits = volume_with((4, 0, 3))
+    pose, _, _ = layers.SoftArgmax3D(debias=True)(logits)
+    np.testing.assert_allclose(pose, [[[0.9, 1 / 6, 0.875]]], rtol=1e-6)
+
+
+def test_debias_has_the_gradient_of_finite_differences():
+    logits = np.float32(2 + RNG.normal(0, 1.5, (1, 3, 5, 1, 4)))
+    weight = np.array([1, -2, 4])  # of x, y, z
+    with tf.GradientTape() as tape:
+        tape.watch(variable := tf.constant(logits))
+        pose, _, _ = layers.SoftArgmax3D(debias=True)(variable)
+        value = tf.reduce_sum(pose * weight)
+
+    def expected(logits):
+        share = 60 / np.exp(logits).sum()
+        assert share < 0.5
+        return (expected_pose(logits) - share / 2) / (1 - share)
+
+    gradient = tape.gradient(value, variable).numpy()
+    np.testing.assert_allclose(pose, expected(np.float64(logits)), rtol=1e-5)
+    for index in np.ndindex(logits.shape):
+        step = np.zeros(logits.shape)
+        step[index] = 1e-4
+        change = expected(logits + step) - expected(logits - step)
+        slope = (change * weight).sum() / 2e-4
+        np.testing.assert_allclose(gradient[index], slope, atol=1e-5)
 
 
 AXES = pytest.mark.parametrize("axis", [0, 1, 2], ids=["x", "y", "z"])
@@ -177,16 +286,16 @@ def test_confidence_falls_as_a_heatmap_widens():
     assert sharp > 2 * wide > 4 * flat > 0
 
 
-def test_soft_argmax_survives_a_file(tmp_path):
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.5, "debias": True}])
+def test_soft_argmax_survives_a_file(tmp_path, options):
+    layer = layers.SoftArgmax3D(name="head", **options)
     image = keras.Input(LOGITS.shape[1:])
-    model = keras.Model(image, layers.SoftArgmax3D(name="head")(image))
+    model = keras.Model(image, layer(image))
     shapes = [tuple(output.shape) for output in model.outputs]
     assert shapes == [(None, 3, 3), (None, 3, 3), (None, 3)]
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    for output, part in zip(
-        loaded(LOGITS), soft_argmax_3d(LOGITS), strict=True
-    ):
+    for output, part in zip(loaded(LOGITS), layer(LOGITS), strict=True):
         np.testing.assert_array_equal(output, part)
 
 
@@ -227,11 +336,16 @@ def test_pixel_scaling_refuses_an_unknown_mode():
 
 @pytest.mark.parametrize(
     "layer",
-    [layers.PixelScaling("caffe", name="a"), layers.SoftArgmax3D(name="b")],
-    ids=["PixelScaling", "SoftArgmax3D"],
+    [
+        layers.PixelScaling("caffe", name="a"),
+        layers.SoftArgmax3D(name="b"),
+        layers.SoftArgmax3D(0.5, debias=True, name="c"),
+    ],
+    ids=["PixelScaling", "SoftArgmax3D", "with options"],
 )
 def test_layers_survive_their_config(layer):
     copy = type(layer).from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
-    assert getattr(copy, "mode", None) == getattr(layer, "mode", None)
+    for name in ("mode", "temperature", "debias"):
+        assert getattr(copy, name, None) == getattr(layer, name, None)
     assert copy.name == layer.name

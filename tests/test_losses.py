@@ -1,4 +1,4 @@
-import itertools
+import json
 import math
 
 import keras
@@ -6,96 +6,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pose.losses import HeatmapLoss
+from keras_pose import layers
+from keras_pose.losses import BoneLengthLoss
 from keras_pose.losses import IntegralLoss
-
-HEIGHT, WIDTH, DEPTH = 6, 7, 5
-CELLS = np.array([WIDTH, HEIGHT, DEPTH])  # in the order of x, y, z
-RNG = np.random.default_rng(0)
-LOGITS = RNG.normal(0, 2, (2, HEIGHT, WIDTH, 2, DEPTH)).astype(np.float32)
-POSES = np.float32(
-    [
-        [[0.21, 0.55, 0.83], [0.62, 0.13, 0.45]],
-        [[0.95, 0.4, 0.1], [0.5, 0.97, 0.71]],
-    ]
-)
-VARIANTS = [
-    {"target": target, "prediction": prediction, "peak": peak}
-    for target, prediction, peak in itertools.product(
-        ("gaussian", "one_hot"),
-        ("softmax", "sigmoid", "rendered"),
-        ("equation", "one"),
-    )
-]
-PREDICTIONS = pytest.mark.parametrize(
-    "prediction", ["softmax", "sigmoid", "rendered"]
-)
+from keras_pose.losses import UncertaintyLoss
 
 
-def blob(cell, centre, sigma, radius, peak):
-    """Equation 5 where equations 6 to 8 hold; x, y, z in cells."""
-    offset = np.subtract(cell, centre)
-    if np.abs(offset).max() > radius:
-        return 0.0
-    height = {"equation": 1 / math.sqrt(2 * math.pi), "one": 1.0}[peak]
-    return height * math.exp(-(offset @ offset) / (2 * sigma**2))
-
-
-def predicted_map(volume, cells, prediction, **shape):
-    """{cell: probability} of a joint's logits, {cell: logit}."""
-    if prediction == "sigmoid":
-        return {cell: 1 / (1 + math.exp(-volume[cell])) for cell in cells}
-    total = sum(math.exp(volume[cell]) for cell in cells)
-    softmax = {cell: math.exp(volume[cell]) / total for cell in cells}
-    if prediction == "softmax":
-        return softmax
-    mean = sum(softmax[cell] * np.array(cell) for cell in cells)
-    return {cell: blob(cell, mean, **shape) for cell in cells}
-
-
-def expected_loss(
-    pose,
-    logits,
-    target="gaussian",
-    prediction="softmax",
-    peak="equation",
-    sigma=1.0,
-    radius=5,
-):
-    """Equations 5 to 9 and the cross-entropy for one joint, cell by cell."""
-    height, width, depth = logits.shape
-    cells = list(itertools.product(range(width), range(height), range(depth)))
-    volume = {(x, y, z): float(logits[y, x, z]) for x, y, z in cells}
-    shape = {"sigma": sigma, "radius": radius, "peak": peak}
-    predicted = predicted_map(volume, cells, prediction, **shape)
-    own = tuple(math.floor(p * n) for p, n in zip(pose, CELLS, strict=True))
-    entropy = 0.0
-    for cell in cells:
-        wanted = float(cell == own)
-        if target == "gaussian":
-            wanted = blob(cell, own, **shape)
-        p = predicted[cell]
-        entropy -= wanted * math.log(max(p, 1e-7))
-        entropy -= (1 - wanted) * math.log(max(1 - p, 1e-7))
-    return entropy / len(cells)
-
-
-def loss_and_gradient(loss, poses, logits, weight=None):
+def value_and_gradient(function, array):
     with tf.GradientTape() as tape:
-        tape.watch(variable := tf.constant(logits))
-        value = loss(poses, variable, weight)
+        tape.watch(variable := tf.constant(array))
+        value = function(variable)
     return value.numpy(), tape.gradient(value, variable).numpy()
 
 
-def target_of(pose, shape, **arguments):
-    """The target that a HeatmapLoss compares with, (W, H, D).
-
-    The cross-entropy's slope is (sigmoid - target) / cells.
-    """
-    loss = HeatmapLoss(prediction="sigmoid", **arguments)
-    logits = np.zeros((1, *shape[:2], 1, shape[2]), np.float32)
-    _, gradient = loss_and_gradient(loss, np.float32([[pose]]), logits)
-    return (0.5 - gradient * logits.size)[0, :, :, 0].swapaxes(0, 1)
+def slopes(function, array, step=1e-6):
+    """Central differences of a function in float64, by each entry."""
+    gradient = np.zeros(array.shape)
+    for index in np.ndindex(array.shape):
+        change = np.zeros(array.shape)
+        change[index] = step
+        above, below = function(array + change), function(array - change)
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
 
 
 TRUE = np.float32([[[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]])
@@ -132,136 +64,170 @@ def test_integral_loss_of_a_batch_is_the_mean_of_its_halves():
     np.testing.assert_allclose(loss, np.mean(halves), rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1.0, 5), (1.7, 2)], ids=["whole", "cut"])
-@pytest.mark.parametrize(
-    "variant", VARIANTS, ids=lambda v: "-".join(v.values())
-)
-def test_heatmap_loss_is_equations_5_to_9_cell_by_cell(variant, shape):
-    variant = {**variant, "sigma": shape[0], "radius": shape[1]}
-    weight = np.float32([[1, 0.5], [0, 2]])
-    expected = [
-        weight[b, j] * expected_loss(POSES[b, j], LOGITS[b, :, :, j], **variant)
-        for b, j in np.ndindex(2, 2)
+def test_integral_loss_has_the_gradient_of_signs():
+    weight = np.float32([[[1, 0.5, 0], [2, 1, 1]]])
+    _, gradient = value_and_gradient(
+        lambda pose: IntegralLoss()(TRUE, pose, weight), PREDICTED
+    )
+    expected = weight * np.sign(PREDICTED - TRUE) / 6
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+RNG = np.random.default_rng(0)
+STD = np.float32(RNG.uniform(0.02, 0.2, TRUE.shape))
+
+
+def laplace(true, pose, std, weight):
+    """-log of the density of Laplace, of standard deviation `std`."""
+    scale = std / math.sqrt(2)
+    density = np.exp(-np.abs(true - pose) / scale) / (2 * scale)
+    return (-np.log(density) * weight).sum() / true.size
+
+
+def test_uncertainty_loss_is_laplaces_likelihood_and_its_slopes():
+    weight = np.float32([[[1, 0, 0.5], [2, 1, 1]]])
+    pose = PREDICTED + np.float32(0.03)  # the absolute value has a corner at 0
+    given = np.stack([pose, STD], axis=-1)
+    value, gradient = value_and_gradient(
+        lambda given: UncertaintyLoss()(TRUE, given, weight), given
+    )
+
+    def expected(given):
+        return laplace(np.float64(TRUE), given[..., 0], given[..., 1], weight)
+
+    np.testing.assert_allclose(value, expected(given), rtol=1e-5)
+    expected_gradient = slopes(expected, np.float64(given))
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-3)
+
+
+def test_uncertainty_loss_is_least_where_the_std_is_that_of_the_errors():
+    # Of Laplace's distribution: the square root of 2 times their mean size.
+    errors = np.float32(RNG.laplace(0, 0.1, (1, 50, 3)))
+    best = math.sqrt(2) * np.abs(errors).mean()
+    candidates = best * np.array([0.9, 0.99, 1, 1.01, 1.1])
+    values = [
+        float(
+            UncertaintyLoss()(
+                0 * errors,
+                np.stack([errors, np.full_like(errors, std)], axis=-1),
+            )
+        )
+        for std in candidates
     ]
-    loss = HeatmapLoss(**variant)(POSES, LOGITS, weight)
-    np.testing.assert_allclose(loss, sum(expected) / 4, rtol=1e-5)
+    assert np.argmin(values) == 2
 
 
-@pytest.mark.parametrize(
-    ("peak", "height"), [("equation", 0.39894228), ("one", 1.0)]
-)
-def test_gaussian_target_by_hand(peak, height):
-    # x 3.64, y 1.2, z 2.75: the joint's cell is (3, 1, 2).
-    target = target_of([0.52, 0.2, 0.55], (6, 7, 5), peak=peak)
-    assert np.unravel_index(target.argmax(), (7, 6, 5)) == (3, 1, 2)
-    values = target[[3, 4, 3, 3, 1], [1, 1, 0, 1, 2], [2, 2, 2, 4, 2]]
-    distance2 = np.array([0, 1, 1, 4, 5])
-    expected = height * np.exp(-distance2 / 2)
-    np.testing.assert_allclose(values, expected, atol=1e-5)
-
-
-def test_gaussian_target_fills_a_cube_of_11_cells_and_nothing_else():
-    # A wide Gaussian, for the corners of the cube to be seen.
-    target = target_of([0.5, 0.5, 0.5], (15, 17, 13), sigma=4)
-    inside = np.zeros((17, 15, 13), bool)
-    inside[3:14, 2:13, 1:12] = True
-    assert target[inside].min() > 0.03
-    np.testing.assert_allclose(target[~inside], 0, atol=1e-4)
-
-
-@pytest.mark.parametrize("peak", ["equation", "one"])
-def test_one_hot_target_is_1_in_the_joints_cell_alone(peak):
-    target = target_of(
-        [0.999, 0.01, 0.39], (6, 7, 5), target="one_hot", peak=peak
+def test_uncertainty_loss_takes_a_smaller_std_for_its_least():
+    loss = UncertaintyLoss(least_std=0.1)
+    (zero, at_zero), (least, _), (above, at_above) = (
+        value_and_gradient(
+            lambda given: loss(TRUE, given),
+            np.stack([PREDICTED, np.full_like(TRUE, std)], axis=-1),
+        )
+        for std in (0.0, 0.1, 0.2)
     )
-    expected = np.zeros((7, 6, 5))
-    expected[6, 0, 1] = 1
-    np.testing.assert_allclose(target, expected, atol=1e-5)
+    assert zero == least != above
+    assert not at_zero[..., 1].any()
+    assert at_above[..., 1].all()
+    assert at_zero[..., 0].any()  # the pose goes on learning
 
 
-@pytest.mark.parametrize(
-    "pose",
-    [[1, 1, 1], [-0.01, 0.5, 0.5], [0.5, 0.5, 1.3], [0.5, -9, 0.5], 3 * [1e6]],
-    ids=["border", "left", "behind", "above", "far"],
-)
-@PREDICTIONS
-def test_heatmap_loss_cuts_the_blob_of_a_joint_outside(pose, prediction):
-    logits, pose = LOGITS[:1, :, :, :1], np.float32(pose)
-    loss = HeatmapLoss(prediction=prediction)
-    value, gradient = loss_and_gradient(loss, pose[None, None], logits)
-    expected = expected_loss(pose, logits[0, :, :, 0], prediction=prediction)
-    np.testing.assert_allclose(value, expected, rtol=1e-5)
-    assert np.isfinite(gradient).all()
+@pytest.mark.parametrize("height", [0.0, 50.0, 1e4])
+def test_uncertainty_loss_of_a_one_cell_heatmap_is_finite(height):
+    logits = np.zeros((1, 3, 5, 2, 4), np.float32)
+    logits[:, 1, 2, :, 3] = height
 
+    def loss(logits):
+        pose, std, _ = layers.SoftArgmax3D()(logits)
+        return UncertaintyLoss()(TRUE, tf.stack([pose, std], axis=-1))
 
-def expected_slope(pose, volume, index, **variant):
-    step = np.zeros(volume.shape)
-    step[index] = 1e-4
-    above, below = (
-        expected_loss(pose, volume + sign * step, **variant) for sign in (1, -1)
-    )
-    return (above - below) / 2e-4
-
-
-@PREDICTIONS
-@pytest.mark.parametrize("index", [(0, 4, 2), (5, 6, 4), (1, 0, 3), (0, 3, 1)])
-def test_heatmap_loss_has_the_gradient_of_finite_differences(prediction, index):
-    variant = {"prediction": prediction, "radius": 2}
-    _, gradient = loss_and_gradient(
-        HeatmapLoss(**variant), POSES[:1, 1:], LOGITS[:1, :, :, 1:]
-    )
-    volume = np.float64(LOGITS[0, :, :, 1])
-    slope = expected_slope(POSES[0, 1], volume, index, **variant)
-    received = gradient[0, :, :, 0][index]
-    np.testing.assert_allclose(received, slope, rtol=2e-3, atol=1e-7)
-
-
-@PREDICTIONS
-def test_heatmap_loss_is_finite_for_huge_logits(prediction):
-    loss = HeatmapLoss(prediction=prediction)
-    value, gradient = loss_and_gradient(loss, POSES, 1e4 * LOGITS)
+    value, gradient = value_and_gradient(loss, logits)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
 
 
-def test_heatmap_loss_does_not_teach_a_joint_of_weight_0():
-    weight = np.float32([[1, 0], [0, 1]])
-    _, gradient = loss_and_gradient(HeatmapLoss(), POSES, LOGITS, weight)
-    taught = np.abs(gradient).max(axis=(1, 2, 4)) > 0
-    np.testing.assert_array_equal(taught, [[True, False], [False, True]])
+BONES = ((0, 1), (1, 2), (0, 3))
+JOINTS = np.float32(RNG.normal(0, 1, (2, 4, 3)))
+OTHERS = np.float32(RNG.normal(0, 1, (2, 4, 3)))
 
 
-@pytest.mark.parametrize(
-    "argument",
-    [
-        {"target": "gauss"},
-        {"prediction": "logits"},
-        {"peak": "2"},
-        {"sigma": 0},
-        {"sigma": -1},
-        {"radius": -1},
-    ],
-    ids=str,
-)
-def test_heatmap_loss_refuses_and_names_the_argument(argument):
-    ((name, value),) = argument.items()
-    with pytest.raises(ValueError, match=f"`{name}`.*{name}={value!r}"):
-        HeatmapLoss(**argument)
+def bone_errors(true, predicted):
+    """(B, K), bone by bone."""
+    return np.array(
+        [
+            [
+                abs(np.linalg.norm(t[a] - t[b]) - np.linalg.norm(p[a] - p[b]))
+                for a, b in BONES
+            ]
+            for t, p in zip(true, predicted, strict=True)
+        ]
+    )
 
 
-def test_heatmap_loss_survives_its_config():
-    arguments = {
-        "target": "one_hot",
-        "prediction": "sigmoid",
-        "peak": "one",
-        "sigma": 1.5,
-        "radius": 3,
-    }
-    config = keras.losses.serialize(HeatmapLoss(**arguments))
-    copy = keras.losses.deserialize(config)
-    assert isinstance(copy, HeatmapLoss)
-    assert {name: getattr(copy, name) for name in arguments} == arguments
-    assert arguments.items() <= copy.get_config().items()
+def test_bone_length_loss_by_hand():
+    true = np.float32([[[0, 0, 0], [3, 4, 0], [3, 4, 2], [0, 1, 0]]])
+    predicted = np.float32([[[0, 0, 0], [0, 0, 6], [0, 0, 7], [1, 0, 0]]])
+    loss = BoneLengthLoss(BONES)
+    value = loss(true, predicted, np.float32([[1, 1, 1]]))
+    np.testing.assert_allclose(value, (1 + 1 + 0) / 3, rtol=1e-6)
+    value = loss(true, predicted, np.float32([[2, 0, 1]]))
+    np.testing.assert_allclose(value, 2 / 3, rtol=1e-6)
+
+
+def test_bone_length_loss_weighs_bones_and_has_their_slopes():
+    weight = np.float32([[1, 0, 0.5], [2, 1, 1]])
+    value, gradient = value_and_gradient(
+        lambda joints: BoneLengthLoss(BONES)(JOINTS, joints, weight), OTHERS
+    )
+
+    def expected(joints):
+        return (bone_errors(np.float64(JOINTS), joints) * weight).sum() / 6
+
+    np.testing.assert_allclose(value, expected(OTHERS), rtol=1e-5)
+    expected_gradient = slopes(expected, np.float64(OTHERS))
+    np.testing.assert_allclose(gradient, expected_gradient, atol=1e-5)
+
+
+def test_bone_length_loss_does_not_see_a_rotation_or_a_shift():
+    rotation, _ = np.linalg.qr(RNG.normal(0, 1, (3, 3)))
+    moved = np.float32(OTHERS @ rotation + [5, -3, 1])
+    loss = BoneLengthLoss(BONES)
+    np.testing.assert_allclose(
+        loss(JOINTS, moved), loss(JOINTS, OTHERS), rtol=1e-4
+    )
+    stretched = loss(JOINTS, 1.1 * OTHERS)
+    assert abs(float(stretched - loss(JOINTS, OTHERS))) > 1e-3
+
+
+@pytest.mark.parametrize("true", [JOINTS, 0 * JOINTS], ids=["bones", "none"])
+def test_bones_of_no_length_have_a_finite_gradient(true):
+    value, gradient = value_and_gradient(
+        lambda joints: BoneLengthLoss(BONES)(true, joints), 0 * OTHERS
+    )
+    np.testing.assert_allclose(
+        value, bone_errors(true, 0 * OTHERS).mean(), rtol=1e-5, atol=1e-12
+    )
+    np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
+
+
+@pytest.mark.parametrize("std", [0, -1, math.inf])
+def test_uncertainty_loss_refuses_its_least_std(std):
+    with pytest.raises(ValueError, match=f"`least_std`.*least_std={std}"):
+        UncertaintyLoss(std)
+
+
+def test_bone_length_loss_refuses_no_bones():
+    with pytest.raises(ValueError, match="`bones`"):
+        BoneLengthLoss(())
+
+
+def test_losses_with_arguments_survive_their_config():
+    losses = (UncertaintyLoss(0.03, name="a"), BoneLengthLoss(BONES, name="b"))
+    for loss in losses:
+        text = json.dumps(keras.losses.serialize(loss))
+        copy = keras.losses.deserialize(json.loads(text))
+        assert type(copy) is type(loss)
+        assert copy.get_config() == loss.get_config()
 
 
 def test_integral_loss_survives_its_config():

@@ -2,8 +2,12 @@ import pathlib
 import subprocess
 import sys
 
+import h5py
+import numpy as np
 import pytest
 import tensorflow as tf
+
+from keras_pose.data import records
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -37,6 +41,10 @@ WRONG = {
     "synthetic_with_annotations": (
         ["--source=synthetic", "--count=4", "--annotations=a.npz"],
         "--annotations must not be given with --source=synthetic",
+    ),
+    "synthetic_with_subjects": (
+        ["--source=synthetic", "--count=4", "--subjects=S1"],
+        "--subjects must not be given with --source=synthetic",
     ),
     "synthetic_with_limit": (
         ["--source=synthetic", "--count=4", "--limit=2"],
@@ -117,6 +125,47 @@ def test_a_wrong_request_is_one_line(prepare, tmp_path, arguments, reason):
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def crops_root(tmp_path, make_sample):
+    """Four crops with their poses, of subjects S1, S5, S1 and S1."""
+    samples = [make_sample(seed) for seed in range(4)]
+    names = [f"S{1 + 4 * (i == 1)}_Posing.1_{i:06d}.jpg" for i in range(4)]
+    root = tmp_path / "root"
+    (root / "images").mkdir(parents=True)
+    (root / "annot").mkdir()
+    for name, sample in zip(names, samples, strict=True):
+        (root / "images" / name).write_bytes(sample.image)
+    with h5py.File(root / "annot" / "train.h5", "w") as file:
+        joints = np.stack([sample.joints_mm for sample in samples])
+        file["pose3d"] = joints
+        file["pose2d"] = joints[..., :2] / joints[..., 2:] * 150 + [31, 24]
+    (root / "annot" / "train_images.txt").write_text("\n".join(names))
+    return root
+
+
+def test_subjects_of_a_data_set_on_disk_are_kept(prepare, tmp_path, crops_root):
+    out = tmp_path / "new" / "out"
+    done = prepare(
+        "--source=h36m_c2f",
+        f"--root={crops_root}",
+        "--subjects=S1",
+        "--limit=2",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"{out}: 2 samples, h36m_17",
+        "predict.py sees the first of them with "
+        "--image=.../S1_Posing.1_000000.jpg --box=0,0,64,48 "
+        "--intrinsics=150,150,31,24 --distortion=0,0,0,0,0",
+    ]
+    shards = [str(path) for path in out.glob("*.tfrecord")]
+    names = [
+        records.decode(record, 17)["name"].numpy()
+        for record in tf.data.TFRecordDataset(shards)
+    ]
+    assert names == [b"S1_Posing.1_000000.jpg", b"S1_Posing.1_000002.jpg"]
 
 
 @pytest.mark.slow

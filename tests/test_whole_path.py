@@ -1,4 +1,4 @@
-"""The five commands of the README, one after the other, as a user runs them."""
+"""The commands of the README, one after the other, as a user runs them."""
 
 import json
 import pathlib
@@ -139,6 +139,14 @@ def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
         "--config.train.epochs=20",
         "--config.train.warmup_steps=5",
     )
+    sheet = tmp_path / "sheet.png"
+    run(
+        "augment.py",
+        f"--config.data.train=('{data}/train',)",
+        f"--out={sheet}",
+        "--count=9",
+    )
+    assert cv2.imread(str(sheet)).shape == (2 * 128, 8 * 128, 3)
     scores = tmp_path / "scores.json"
     table = run(
         "evaluate.py",
@@ -191,6 +199,11 @@ def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
                 "--config.train.epoch=3",
             ],
             "epoch",
+        ),
+        (
+            "augment.py",
+            ["--out=o", "--config.data.train=/nowhere"],
+            "/nowhere",
         ),
         ("evaluate.py", ["--model=/nowhere", "--data=/nowhere"], "/nowhere"),
         ("export.py", ["--model=/nowhere", "--out=o"], "/nowhere"),

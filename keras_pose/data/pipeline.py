@@ -6,11 +6,11 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_pose import images
+from keras_pose.data import augmentation_graph
+from keras_pose.data import augmentation_host
+from keras_pose.data import examples
 from keras_pose.data import records
 from keras_pose.data.augmentation import NO_AUGMENTATION
-from keras_pose.data.augmentation import NO_CHANGE
-from keras_pose.geometry.volume import View
 
 _FILES_AT_ONCE = 8
 
@@ -23,11 +23,13 @@ def training_batches(
     seed,
     epoch,
     augmentation=NO_AUGMENTATION,
+    backend="host",
 ):
     """The shuffled batches of an epoch, and of as many more as are asked for.
 
     Each pass gives every sample once. The order is a function of the arguments
-    alone: a resumed run builds the epoch it goes on with and skips nothing.
+    and of TensorFlow's global seed alone: a resumed run builds the epoch it
+    goes on with and skips nothing.
 
     Args:
         folders: Data sets made by prepare.py.
@@ -37,27 +39,42 @@ def training_batches(
         seed: Of the run.
         epoch: Number of the epoch; each has its own order and its own changes.
         augmentation: The Augmentation; none by default.
+        backend: What carries it out: "host" is OpenCV, "imgaug" that library,
+            "device" the training step: it must call
+            `augmentation_graph.finish` on the batch, whose "image" is a dict
+            until then.
 
     Returns:
         A tf.data.Dataset without end, of the dicts of `batches` without
         "name".
     """
     infos = _read_infos(folders)
+    cut = _cutter(backend, augmentation)
 
-    def draw(number):
-        return augmentation.draw(seed, epoch, number)
+    def draw(numbers):
+        return augmentation.draw(seed, epoch, numbers)
 
     order = seed * 1_000_003 + epoch  # one number for each pair
     dataset = tf.data.Dataset.sample_from_datasets(
         [
-            _samples(folder, info, spec.skeleton, shuffle_seed=order)
-            for folder, info in zip(folders, infos, strict=True)
+            _records(index, folder, info, shuffle_seed=order)
+            for index, (folder, info) in enumerate(
+                zip(folders, infos, strict=True)
+            )
         ],
         weights=[float(info.count) for info in infos],
         seed=order,
     )
     dataset = dataset.shuffle(shuffle_buffer, order).repeat()
-    return _batch(dataset, spec, batch_size, draw)
+    dataset = dataset.enumerate().batch(batch_size, drop_remainder=True)
+    make = examples.maker(infos, spec, draw, cut)
+
+    def make_nameless(numbers, rows):
+        batch = make(numbers, *rows)
+        del batch["name"]  # text has no place on an accelerator
+        return batch
+
+    return _mapped(dataset, make_nameless)
 
 
 def batches(folders, spec, batch_size):
@@ -73,13 +90,24 @@ def batches(folders, spec, batch_size):
         (B, J, 3) unit coordinates, "weight" (B, J, 3) of its coordinates,
         "joints_mm" (B, J, 3), "weight_3d" (B, J), "view" a View, "name" (B,).
     """
-    first, *others = (
-        _samples(folder, info, spec.skeleton)
-        for folder, info in zip(folders, _read_infos(folders), strict=True)
+    infos = _read_infos(folders)
+    dataset, *others = (
+        _records(index, folder, info)
+        for index, (folder, info) in enumerate(zip(folders, infos, strict=True))
     )
     for other in others:
-        first = first.concatenate(other)
-    return _batch(first, spec, batch_size)
+        dataset = dataset.concatenate(other)
+
+    make = examples.maker(
+        infos,
+        spec,
+        lambda numbers: NO_AUGMENTATION.draw(0, 0, numbers),
+        augmentation_host.cut,
+    )
+    return _mapped(
+        dataset.enumerate().batch(batch_size),
+        lambda numbers, rows: make(numbers, *rows),
+    )
 
 
 @contextlib.contextmanager
@@ -147,8 +175,8 @@ def mean_bone_lengths(folders, skeleton):
     return tuple(float(x) for x in np.round(total / np.maximum(weight, 1), 3))
 
 
-def _samples(folder, info, skeleton, shuffle_seed=None):
-    """Decoded records, their joints those of `skeleton`."""
+def _records(index, folder, info, shuffle_seed=None):
+    """The serialised records of a folder, each with the folder's index."""
     paths = [os.path.join(folder, shard["file"]) for shard in info.shards]
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     if shuffle_seed is None:
@@ -158,86 +186,27 @@ def _samples(folder, info, skeleton, shuffle_seed=None):
             tf.data.TFRecordDataset,
             cycle_length=min(_FILES_AT_ONCE, len(paths)),
         )
-    indices = np.array(skeleton.indices_in(info.skeleton))
-    known = (indices >= 0).astype(np.float32)
-
-    def decode(serialised):
-        record = records.decode(serialised, info.skeleton.num_joints)
-        for field in ("joints_mm", "joints_px"):
-            joints = tf.gather(record[field], np.maximum(indices, 0))
-            record[field] = joints * known[:, None]
-        for field in ("weight_3d", "weight_2d"):
-            weight = tf.gather(record[field], np.maximum(indices, 0))
-            record[field] = weight * known
-        return record
-
-    return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    indices = tf.data.Dataset.from_tensors(index).repeat()
+    return tf.data.Dataset.zip(indices, dataset)
 
 
-def _batch(dataset, spec, batch_size, draw=None):
-    """Batches for training, if `draw` gives the Change of each image."""
-
-    def example(number, record):
-        row = _example(record, spec, draw or _unchanged, number)
-        if draw:
-            del row["name"]  # text has no place on an accelerator
-        return row
-
-    dataset = dataset.enumerate().map(
-        example, num_parallel_calls=tf.data.AUTOTUNE
+def _mapped(dataset, make):
+    """Batches of records to examples; one call a batch has less overhead."""
+    return dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE).prefetch(
+        tf.data.AUTOTUNE
     )
-    dataset = dataset.batch(batch_size, drop_remainder=bool(draw))
-    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _unchanged(number):
-    del number
-    return NO_CHANGE
+def _cutter(backend, augmentation):
+    """What cuts a batch of pictures out and changes them."""
+    if backend == "host":
+        return augmentation_host.cut
+    if backend == "device":
+        return augmentation_graph.make_parts(augmentation)
+    if backend == "imgaug":
+        from keras_pose.data import imgaug_backend
 
-
-def _example(record, spec, draw, number):
-    """One record to one row of a batch."""
-    size, skeleton = spec.input_size, spec.skeleton
-
-    def cut(pixels, box, number):
-        change = draw(int(number))
-        transform = change.crop_from_image(box, size, spec.box_margin)
-        image = images.crop_image(pixels, transform, size)
-        return change.paint(image), transform, change.flip
-
-    image, transform, flip = tf.numpy_function(
-        cut,
-        [decode_image(record["image"]), record["box"], number],
-        (tf.uint8, tf.float32, tf.bool),
+        return imgaug_backend.cut
+    raise ValueError(
+        f"`backend` must be 'host', 'device' or 'imgaug'. Received: {backend!r}"
     )
-    transform = tf.ensure_shape(transform, (3, 3))
-    # Who is mirrored has their left hand where the right one was.
-    order = tf.where(
-        flip, skeleton.flip_permutation, range(skeleton.num_joints)
-    )
-    order = tf.ensure_shape(order, (skeleton.num_joints,))
-    joints_mm, joints_px, weight_3d, weight_2d = (
-        tf.gather(record[field], order)
-        for field in ("joints_mm", "joints_px", "weight_3d", "weight_2d")
-    )
-    root = skeleton.root
-    root_mm = joints_mm[root : root + 1]
-    view = View(
-        transform,
-        record["intrinsics"],
-        record["distortion"],
-        root_mm[:, 2:],
-    )
-    # Root-relative labels need the root.
-    weight_3d = weight_3d * tf.cast(weight_3d[root] > 0, tf.float32)
-    return {
-        "image": tf.ensure_shape(image, (size, size, 3)),
-        "pose": spec.volume.encode(joints_mm, joints_px, root_mm, view),
-        "weight": spec.volume.coordinate_weight(
-            weight_2d[:, None], weight_3d[:, None]
-        ),
-        "joints_mm": joints_mm,
-        "weight_3d": weight_3d,
-        "view": view,
-        "name": record["name"],
-    }

@@ -22,7 +22,7 @@ INFO_FILE = "dataset.json"
 FIELDS = {
     "image": (bytes, (), "the encoded JPEG or PNG, untouched"),
     "name": (bytes, (), "path of the image below the source's root"),
-    "box": (np.float32, (4,), "px; x, y, width, height, tight on the person"),
+    "box": (np.float32, (4,), "px; x, y, width, height around the person"),
     "joints_mm": (np.float32, ("J", 3), "mm, camera frame; 0 if unknown"),
     "joints_px": (np.float32, ("J", 2), "px, distorted; 0 if unknown"),
     "weight_3d": (np.float32, ("J",), "in [0, 1]; 0 if joints_mm is unknown"),
@@ -35,6 +35,8 @@ FIELDS = {
     "frame": (np.int64, (), "index in the clip"),
     "source": (bytes, (), "the source that read it, as given to prepare.py"),
 }
+
+_TF_DTYPES = {bytes: tf.string, np.float32: tf.float32, np.int64: tf.int64}
 
 
 def concrete_shape(shape, num_joints):
@@ -88,16 +90,49 @@ def decode(serialised, num_joints):
     Returns:
         A dict of tensors with the keys and shapes of `FIELDS`.
     """
-    dtypes = {bytes: tf.string, np.float32: tf.float32, np.int64: tf.int64}
     return tf.io.parse_single_example(
         serialised,
         {
             field: tf.io.FixedLenFeature(
-                concrete_shape(shape, num_joints), dtypes[dtype]
+                concrete_shape(shape, num_joints), _TF_DTYPES[dtype]
             )
             for field, (dtype, shape, _) in FIELDS.items()
         },
     )
+
+
+def decode_batch(serialised, num_joints, fields=tuple(FIELDS)):
+    """Parses records at once, also those of data sets of several skeletons.
+
+    Args:
+        serialised: (B,) string tensor.
+        num_joints: (B,) int, J of each record's data set.
+        fields: Those to parse, "weight_3d" among them.
+
+    Returns:
+        A dict of tensors, their shapes those of `FIELDS` after a leading B; the
+        joints of records that have fewer than the others end in zeros.
+    """
+    features = {
+        field: tf.io.FixedLenSequenceFeature(
+            shape[1:], _TF_DTYPES[dtype], allow_missing=True
+        )
+        if shape[:1] == ("J",)
+        else tf.io.FixedLenFeature(shape, _TF_DTYPES[dtype])
+        for field, (dtype, shape, _) in FIELDS.items()
+        if field in fields
+    }
+    # It alone says how many joints a record has.
+    features["weight_3d"] = tf.io.RaggedFeature(tf.float32)
+    record = tf.io.parse_example(serialised, features)
+    check = tf.debugging.assert_equal(
+        record["weight_3d"].row_lengths(),
+        tf.cast(num_joints, tf.int32),
+        "a record's weight_3d is not of its data set's skeleton",
+    )
+    with tf.control_dependencies([check] if check is not None else []):
+        record["weight_3d"] = record["weight_3d"].to_tensor()
+    return record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,9 +192,13 @@ def read_info(folder):
         for shard in info.shards:
             _check_shard(folder, shard)
     except OSError as error:
+        part = os.path.join(folder, "train")
+        hint = ""
+        if os.path.exists(os.path.join(part, INFO_FILE)):
+            hint = f"; {part} is one"
         raise ValueError(
             f"{folder}: not a data set made by prepare.py: "
-            f"{error.filename}: {error.strerror}"
+            f"{error.filename}: {error.strerror}{hint}"
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error

@@ -1,10 +1,8 @@
 """From a person's box to the network's square input, and back.
 
-A crop is one affine map of the plane, so that scale, rotation, flip and the
-resizing to the network's input cost one warp together.
+A crop is one affine map of the plane, so that all that is done to its geometry
+and the resizing to the network's input cost one warp together.
 """
-
-import math
 
 import numpy as np
 
@@ -19,7 +17,7 @@ def _entry(row, column):
     return matrix
 
 
-def crop_from_image(box, size, scale=1.0, rotation=0.0, flip=False):
+def crop_from_image(box, size, scale=1.0):
     """The map from image pixels to pixels of the square crop of a box.
 
     The crop is the square around the box's centre whose side is the box's
@@ -29,8 +27,6 @@ def crop_from_image(box, size, scale=1.0, rotation=0.0, flip=False):
         box: (..., 4) x, y, width, height in px.
         size: Side of the crop, px.
         scale: How much more than the box the crop shows.
-        rotation: Radians by which the content turns, clockwise.
-        flip: Whether the crop is mirrored, after the rotation.
 
     Returns:
         (..., 3, 3), last row (0, 0, 1).
@@ -38,21 +34,47 @@ def crop_from_image(box, size, scale=1.0, rotation=0.0, flip=False):
     x, y, width, height = (box[..., index, None, None] for index in range(4))
     side = (width + height + abs(width - height)) / 2  # the longer one
     zoom = size / (side * scale)
-    centre_x = x + width / 2 - 0.5
-    centre_y = y + height / 2 - 0.5
-    mirror = -1.0 if flip else 1.0
-    cos_x, sin_x = mirror * math.cos(rotation), mirror * math.sin(rotation)
-    cos_y, sin_y = math.cos(rotation), math.sin(rotation)
     middle = (size - 1) / 2
-    shift_x = middle - zoom * (cos_x * centre_x - sin_x * centre_y)
-    shift_y = middle - zoom * (sin_y * centre_x + cos_y * centre_y)
+    shift_x = middle - zoom * (x + width / 2 - 0.5)
+    shift_y = middle - zoom * (y + height / 2 - 0.5)
     return (
-        zoom * (cos_x * _entry(0, 0) - sin_x * _entry(0, 1))
-        + zoom * (sin_y * _entry(1, 0) + cos_y * _entry(1, 1))
+        zoom * (_entry(0, 0) + _entry(1, 1))
         + shift_x * _entry(0, 2)
         + shift_y * _entry(1, 2)
         + _entry(2, 2)
     )
+
+
+def changed_from_crop(size, rotation, flip, scale, stretch, shift):
+    """The map from pixels of a crop to those of the crop changed.
+
+    About the crop's centre, in this order: the content turns, is mirrored,
+    shrinks, is stretched along the crop's axes and moves. NumPy alone; leading
+    dimensions are those of a batch.
+
+    Args:
+        size: Side of the crop, px.
+        rotation: (...) radians, clockwise.
+        flip: (...) whether left and right are mirrored.
+        scale: (...) how much more than before the crop shows.
+        stretch: (..., 2) factors of the content's width and height.
+        shift: (..., 2) to the right and down, share of `size`.
+
+    Returns:
+        (..., 3, 3) float64, last row (0, 0, 1).
+    """
+    zoom = np.asarray(stretch) / np.asarray(scale)[..., None]
+    zoom_x = np.where(flip, -1, 1) * zoom[..., 0]
+    zoom_y = zoom[..., 1]
+    cos, sin = np.cos(rotation), np.sin(rotation)
+    matrix = np.zeros((*np.shape(cos), 3, 3))
+    matrix[..., 0, 0], matrix[..., 0, 1] = zoom_x * cos, -zoom_x * sin
+    matrix[..., 1, 0], matrix[..., 1, 1] = zoom_y * sin, zoom_y * cos
+    middle = (size - 1) / 2
+    moved = middle + size * np.asarray(shift)
+    matrix[..., :2, 2] = moved - middle * matrix[..., :2, :2].sum(axis=-1)
+    matrix[..., 2, 2] = 1
+    return matrix
 
 
 def apply(transform, points):
@@ -89,17 +111,17 @@ def apply_inverse_linear(transform, vectors):
 
 
 def zoom_of(transform):
-    """Crop pixels for each image pixel, (..., 1, 1)."""
+    """Crop pixels along x and along y for each image pixel, (..., 1, 2)."""
     a, b, c, d = _linear_entries(transform)
-    return abs(a * d - b * c) ** 0.5
+    return (a * a + b * b) ** 0.5 * _X_OF_2 + (c * c + d * d) ** 0.5 * _Y_OF_2
 
 
 def crop_intrinsics(transform, intrinsics):
     """Intrinsics of the camera whose image is the crop.
 
     They hold a rotation or a mirror where the crop has one, so only those of
-    an upright crop are of the no-skew form that `camera.py` takes. Distortion
-    acts before the intrinsics and stays as it is.
+    an upright crop, stretched or not, are of the no-skew form that `camera.py`
+    takes. Distortion acts before the intrinsics and stays as it is.
 
     Args:
         transform: (3, 3) crop from image.

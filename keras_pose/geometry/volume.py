@@ -64,7 +64,8 @@ class MetricVolume:
             joints_px: Not used; the volume knows no pixels.
             root_mm: (..., 1, 3) camera frame.
             view: The View of the crop. A crop that turns or mirrors the image
-                turns and mirrors the cube; its scale and shift do not matter.
+                turns and mirrors the cube; its scale, stretch and shift do
+                not matter: a wider picture is no wider person.
 
         Returns:
             (..., J, 3), x right, y down, z away; inside [0, 1] where the joint
@@ -73,8 +74,8 @@ class MetricVolume:
         del joints_px
         offset = joints_mm - root_mm
         transform = view.crop_from_image
-        turned = crop.apply_linear(transform, offset[..., :2])
-        turned = turned / crop.zoom_of(transform)
+        zoomed = crop.apply_linear(transform, offset[..., :2])
+        turned = zoomed / crop.zoom_of(transform)
         return (turned @ _XY_OF_3 + offset * _Z) / self.size_mm + 0.5
 
     def decode(self, pose, view):
@@ -90,8 +91,8 @@ class MetricVolume:
         """
         offset = (pose - 0.5) * self.size_mm
         transform = view.crop_from_image
-        turned = crop.apply_inverse_linear(transform, offset[..., :2])
-        turned = turned * crop.zoom_of(transform)
+        zoomed = offset[..., :2] * crop.zoom_of(transform)
+        turned = crop.apply_inverse_linear(transform, zoomed)
         return turned @ _XY_OF_3 + offset * _Z
 
     def unit_mm(self, view):

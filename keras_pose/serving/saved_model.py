@@ -113,7 +113,7 @@ def crop_image(image, crop_from_image, size):
     pixels = tf.cast(image, tf.float32)
 
     def is_too_fine(pixels, transform):
-        zoom = crop.zoom_of(transform)[0, 0]
+        zoom = tf.reduce_min(crop.zoom_of(transform))
         smallest = tf.reduce_min(tf.shape(pixels)[:2])
         return (zoom <= images.HALVING_ZOOM) & (smallest > 2)
 

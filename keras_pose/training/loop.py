@@ -6,6 +6,7 @@ callback of a user work as they do there.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import sys
@@ -17,6 +18,7 @@ from keras_pose import config as config_lib
 from keras_pose import models
 from keras_pose.data import pipeline
 from keras_pose.data.augmentation import Augmentation
+from keras_pose.data.objects import load_objects
 from keras_pose.evaluation import scoring
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
@@ -24,7 +26,11 @@ from keras_pose.pose_spec import PoseSpec
 from keras_pose.serving import artefacts
 from keras_pose.skeleton import SKELETONS
 from keras_pose.training import step as step_lib
+from keras_pose.training.batch_norm import prepare_batch_norm
+from keras_pose.training.batch_norm import restore_batch_norm
+from keras_pose.training.objective import make_objective
 from keras_pose.training.optimizer import make_optimizer
+from keras_pose.training.strategy import distribute
 from keras_pose.training.workdir import BEST_FILE
 from keras_pose.training.workdir import LAST_FILE
 from keras_pose.training.workdir import Checkpoints
@@ -57,34 +63,15 @@ def fit(config, workdir, strategy, callbacks=()):
     config_lib.check(config)
     train = config.train
     spec = make_spec(config)
+    augmentation = make_augmentation(config, spec)
     steps = _steps_per_epoch(config, strategy)
     check_workdir(workdir, config)
 
     keras.utils.set_random_seed(train.seed)
-    model, optimizer = _build(config, spec, strategy, steps * train.epochs)
-    terms = step_lib.make_losses(config.loss)
-    claim_workdir(workdir, config)
-    checkpoints = Checkpoints(workdir, model, optimizer)
-    first_epoch = checkpoints.restore()
-    best = float(checkpoints.best.numpy())
-    if first_epoch:
-        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
+    model, optimizer = build(config, spec, strategy, steps * train.epochs)
+    train_steps = train_steps_of(config, model, optimizer, spec, strategy)
 
-    train_step = step_lib.make_train_step(
-        models.with_logits(model) if "heatmap" in terms else model,
-        optimizer,
-        terms,
-        spec,
-        strategy,
-    )
-    predict = step_lib.make_predict(model, strategy)
-    callback_list = _callback_list(
-        callbacks, workdir, model, optimizer, train.epochs, steps
-    )
-    augmentation = _augmentation(config.data)
-    callback_list.on_train_begin()
-    for epoch in range(first_epoch, train.epochs):
-        callback_list.on_epoch_begin(epoch)
+    def batches_of(epoch):
         batches = pipeline.training_batches(
             config.data.train,
             spec,
@@ -93,10 +80,33 @@ def fit(config, workdir, strategy, callbacks=()):
             train.seed,
             epoch,
             augmentation,
+            config.augmentation.backend,
         )
-        batches = iter(strategy.experimental_distribute_dataset(batches))
+        return distribute(batches, strategy)
+
+    # What is wrong with the data is said before the folder is taken.
+    batches_of(0)
+    if config.data.validation:
+        pipeline.count(config.data.validation)
+    claim_workdir(workdir, config)
+    checkpoints = Checkpoints(workdir, model, optimizer)
+    first_epoch = checkpoints.restore()
+    best = float(checkpoints.best.numpy())
+    if first_epoch == train.epochs:
+        logging.info("%s: is finished already", workdir)
+    elif first_epoch:
+        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
+
+    predict = step_lib.make_predict(model, strategy)
+    callback_list = _callback_list(
+        callbacks, workdir, model, optimizer, train.epochs, steps
+    )
+    callback_list.on_train_begin()
+    for epoch in range(first_epoch, train.epochs):
+        callback_list.on_epoch_begin(epoch)
+        batches = iter(batches_of(epoch))
         with pipeline.damage_named(config.data.train):
-            logs = _run_epoch(train_step, batches, steps, callback_list)
+            logs = _run_epoch(train_steps[epoch], batches, steps, callback_list)
         is_last = epoch + 1 == train.epochs
         if is_last or (epoch + 1) % train.validation_every == 0:
             _save(spec, model, strategy, os.path.join(workdir, LAST_FILE))
@@ -113,22 +123,27 @@ def fit(config, workdir, strategy, callbacks=()):
     return best if config.data.validation else None
 
 
-def _augmentation(data):
-    """The Augmentation that a DataConfig asks for."""
-    fields = dataclasses.fields(Augmentation)
-    return Augmentation(
-        **{field.name: getattr(data, field.name) for field in fields}
-    )
+def make_augmentation(config, spec):
+    """The Augmentation of a config.
+
+    Raises:
+        ValueError: The folder of objects is needed and is none.
+    """
+    fields = dataclasses.asdict(config.augmentation)
+    del fields["backend"]
+    folder = fields.pop("objects")
+    if config.augmentation.paste > 0:
+        # As large as they get in the crop, or a little smaller.
+        fields["objects"] = load_objects(folder, 3 * spec.input_size // 8)
+    return Augmentation(**fields)
 
 
-def _build(config, spec, strategy, total_steps):
+def build(config, spec, strategy, total_steps):
     """Makes the network and its optimizer on the strategy's devices."""
     train = config.train
     with strategy.scope():
         model = make_model(config, spec)
-        step_lib.synchronise_batch_norm(
-            model, strategy.num_replicas_in_sync > 1
-        )
+        prepare_batch_norm(model, strategy.num_replicas_in_sync)
         optimizer = make_optimizer(
             train.optimizer,
             train.schedule,
@@ -138,6 +153,20 @@ def _build(config, spec, strategy, total_steps):
         )
         optimizer.build(model.trainable_variables)
     return model, optimizer
+
+
+def train_steps_of(config, model, optimizer, spec, strategy):
+    """The train step of each epoch; epochs of the same losses share theirs."""
+    soft_argmax = models.soft_argmax_of(model)
+    network = models.with_logits(model) if soft_argmax else model
+
+    @functools.cache
+    def make(*active):
+        objective = make_objective(config.loss, dict(active), spec, soft_argmax)
+        return step_lib.make_train_step(network, optimizer, objective, strategy)
+
+    epochs = range(config.train.epochs)
+    return [make(*config.loss.active(epoch).items()) for epoch in epochs]
 
 
 def _callback_list(callbacks, workdir, model, optimizer, epochs, steps):
@@ -197,6 +226,8 @@ def make_model(config, spec):
         deconv_layers=config.model.deconv_layers,
         deconv_filters=config.model.deconv_filters,
         depth_bins=config.model.depth_bins,
+        temperature=config.model.temperature,
+        debias=config.model.debias,
         batch_norm_momentum=config.model.batch_norm_momentum,
     )
 
@@ -236,6 +267,15 @@ def _run_epoch(train_step, batches, steps, callback_list):
             )
         logs = {name: total / (step + 1) for name, total in totals.items()}
         callback_list.on_train_batch_end(step, logs)
+    if logs["outside"] > 0:
+        logging.log_first_n(
+            logging.WARNING,
+            "%.2f %% of the known joints lie outside the volume, where no "
+            "heatmap has its mean: see `model.metric_size`, "
+            "`model.crop_depth` and `data.box_margin`",
+            1,
+            100 * logs["outside"],
+        )
     return logs
 
 
@@ -253,6 +293,6 @@ def _validate(config, spec, predict, logs):
 
 def _save(spec, model, strategy, path):
     """Writes the network, free of how it was trained."""
-    step_lib.synchronise_batch_norm(model, False)
+    restore_batch_norm(model)
     artefacts.save_keras(model, spec, path)
-    step_lib.synchronise_batch_norm(model, strategy.num_replicas_in_sync > 1)
+    prepare_batch_norm(model, strategy.num_replicas_in_sync)

@@ -1,114 +1,59 @@
 """One step of training, on every replica of a machine."""
 
-import keras
 import tensorflow as tf
 
-from keras_pose import losses
+from keras_pose.data import augmentation_graph
+from keras_pose.training.objective import compiled
+
+_LABELS = ("pose", "weight", "joints_mm", "weight_3d", "view")
 
 
-def make_losses(config):
-    """The losses that a LossConfig switches on.
-
-    Args:
-        config: A LossConfig.
-
-    Returns:
-        {name: (weight, function of outputs and batch -> scalar)}.
-    """
-    terms = {}
-    if config.integral > 0:
-        integral = losses.IntegralLoss()
-        terms["integral"] = (
-            config.integral,
-            lambda outputs, batch: integral(
-                batch["pose"], outputs["pose"], batch["weight"]
-            ),
-        )
-    if config.heatmap > 0:
-        heatmap = losses.HeatmapLoss(
-            config.heatmap_target,
-            config.heatmap_prediction,
-            config.heatmap_peak,
-            config.heatmap_sigma,
-            config.heatmap_radius,
-        )
-        terms["heatmap"] = (
-            config.heatmap,
-            lambda outputs, batch: heatmap(
-                batch["pose"],
-                outputs["logits"],
-                # A blob in the volume needs all three coordinates.
-                tf.reduce_min(batch["weight"], axis=-1),
-            ),
-        )
-    return terms
-
-
-def make_train_step(model, optimizer, terms, spec, strategy):
+def make_train_step(model, optimizer, objective, strategy):
     """Compiles the step that every strategy shares.
 
     Args:
-        model: Images -> {"pose", and "logits" where a loss needs them}.
+        model: Images -> {"logits"}, or {"pose"} with a regression head.
         optimizer: A Keras optimizer, built.
-        terms: As `make_losses` gives.
-        spec: The PoseSpec.
+        objective: As `make_objective` gives, for that output.
         strategy: The tf.distribute.Strategy of model and optimizer.
 
     Returns:
         A function of a distributed batch to a dict of scalars: "loss", each
-        term, and "mpjpe_mm".
+        loss, "mpjpe_mm", and "outside", the share of the known joints that lie
+        outside the volume.
     """
+    gradient_and_sums = compiled(objective)
 
     def replica_step(batch):
+        batch = augmentation_graph.finish(batch, model.inputs[0].shape[1])
+        labels = {name: batch[name] for name in _LABELS}
         with tf.GradientTape() as tape:
             outputs = model(batch["image"], training=True)
-            values = {
-                name: function(outputs, batch)
-                for name, (_, function) in terms.items()
-            }
-            # Keras divides a loss by the number of replicas: each replica has
-            # its share, and gradients and losses are summed.
-            loss = tf.add_n(
-                [terms[name][0] * value for name, value in values.items()]
-            )
-        gradients = tape.gradient(loss, model.trainable_variables)
+            raw = outputs.get("logits", outputs["pose"])
+        gradient, sums = gradient_and_sums(raw, labels)
+        gradients = tape.gradient(
+            raw, model.trainable_variables, output_gradients=gradient
+        )
         optimizer.apply_gradients(
             zip(gradients, model.trainable_variables, strict=True)
         )
-        error, weight = _summed_error(outputs["pose"], batch, spec)
-        shares = {"loss": loss}
-        if len(values) > 1:
-            shares.update(values)
-        return shares, error, weight
+        return sums
 
     @tf.function
     def train_step(batch):
-        shares, error, weight = strategy.run(replica_step, (batch,))
+        sums = strategy.run(replica_step, (batch,))
         logs = {
             name: strategy.reduce("SUM", value, axis=None)
-            for name, value in shares.items()
+            for name, value in sums.items()
         }
-        error = strategy.reduce("SUM", error, axis=None)
-        weight = strategy.reduce("SUM", weight, axis=None)
-        logs["mpjpe_mm"] = tf.math.divide_no_nan(error, weight)
+        logs["mpjpe_mm"] = tf.math.divide_no_nan(
+            logs.pop("error_mm"), logs.pop("joints")
+        )
+        outside, inside = logs.pop("outside"), logs.pop("inside")
+        logs["outside"] = tf.math.divide_no_nan(outside, outside + inside)
         return logs
 
     return train_step
-
-
-def _summed_error(pose, batch, spec):
-    """Sum over joints of weight times error in mm, and the sum of weights.
-
-    The same quantity as `evaluation.metrics.joint_errors`, in the graph.
-    """
-    root = spec.skeleton.root
-    predicted = spec.volume.decode(tf.cast(pose, tf.float32), batch["view"])
-    offset = predicted - predicted[:, root : root + 1]
-    target = batch["joints_mm"] - batch["joints_mm"][:, root : root + 1]
-    weight = batch["weight_3d"]
-    # Where nothing is known there may be no camera either, and no number.
-    error = tf.where(weight > 0, tf.norm(offset - target, axis=-1), 0.0)
-    return tf.reduce_sum(error * weight), tf.reduce_sum(weight)
 
 
 def make_predict(model, strategy):
@@ -140,12 +85,3 @@ def make_predict(model, strategy):
         return {"pose": tf.concat(poses, axis=0)[: len(images)].numpy()}
 
     return predict
-
-
-def synchronise_batch_norm(model, synchronised):
-    """Sets whether batch norm uses the statistics of all replicas' images."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = synchronised
-        elif isinstance(layer, keras.Model):
-            synchronise_batch_norm(layer, synchronised)

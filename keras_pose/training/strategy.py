@@ -39,3 +39,21 @@ def make_strategy(num_virtual_devices=0):
     return tf.distribute.MirroredStrategy(
         [gpu.name for gpu in gpus] or ["CPU:0"]
     )
+
+
+def distribute(dataset, strategy):
+    """The batches of a dataset as a strategy's replicas take them.
+
+    Args:
+        dataset: A tf.data.Dataset of global batches.
+        strategy: Of `make_strategy`.
+
+    Returns:
+        An iterable of batches for `strategy.run`.
+    """
+    devices = strategy.extended.worker_devices
+    if len(devices) == 1 and "CPU:" in devices[0]:
+        # They are where they must be. TensorFlow's distributed iterator makes
+        # a step on a CPU 5 % slower.
+        return dataset
+    return strategy.experimental_distribute_dataset(dataset)

@@ -3,173 +3,187 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from keras_pose.data import pipeline
-from keras_pose.data.augmentation import NO_CHANGE
+from keras_pose.data.augmentation import NO_AUGMENTATION
 from keras_pose.data.augmentation import Augmentation
-from keras_pose.data.conversion import convert
-from keras_pose.data.sources.source import Source
-from keras_pose.geometry.volume import CropVolume
-from keras_pose.geometry.volume import MetricVolume
-from keras_pose.pose_spec import PoseSpec
-from keras_pose.skeleton import H36M_17
 
-BOX = np.float32([10, 20, 30, 60])
-FULL = Augmentation(0.5, 30.0, 0.2, 0.1, 0.3, 0.5)
-NUMBERS = range(400)
+NUMBERS = np.arange(4000)
+NO_CHANGE = NO_AUGMENTATION.draw(0, 0, 0)
+NAMES = st.integers(0, 2**40)
 
 
-def changed(**fields):
-    return dataclasses.replace(NO_CHANGE, **fields)
+def assert_same(change, other):
+    for name, value in change._asdict().items():
+        np.testing.assert_array_equal(value, getattr(other, name), name)
 
 
-def mapped(change, point, size=64, margin=1.25):
-    matrix = change.crop_from_image(BOX, size, margin).astype(float)
-    return (matrix @ [*point, 1])[:2]
+@pytest.mark.parametrize("number", [5, np.arange(3)], ids=["one", "batch"])
+def test_nothing_is_changed_where_nothing_is_asked_for(number):
+    change = NO_AUGMENTATION.draw(3, 4, number)
+    expected = np.broadcast_to(np.eye(3), (*np.shape(number), 3, 3))
+    np.testing.assert_array_equal(change.changed_from_crop(64), expected)
+    for name, neutral in (
+        ("hue_saturation", 0),
+        ("contrast", 1),
+        ("gains", 1),
+        ("grey", False),
+        ("place", 0),
+        ("erased", 0),
+        ("kernel", 1),
+        ("quality", 0),
+    ):
+        assert np.all(getattr(change, name) == neutral), name
 
 
-def test_no_change_is_the_square_around_the_box():
-    # 60 * 1.25 px around (24.5, 49.5) fill 64 px.
-    zoom = 64 / 75
-    np.testing.assert_allclose(mapped(NO_CHANGE, (24.5, 49.5)), [31.5, 31.5])
-    np.testing.assert_allclose(
-        mapped(NO_CHANGE, (34.5, 39.5)),
-        [31.5 + 10 * zoom, 31.5 - 10 * zoom],
-        atol=1e-4,
+@given(NAMES, st.integers(0, 1000), NAMES)
+def test_a_draw_follows_from_seed_epoch_and_number_alone(seed, epoch, number):
+    augmentation = Augmentation(rotation=30, stretch=0.2, jpeg=0.5)
+    change = augmentation.draw(seed, epoch, number)
+    rows = augmentation.draw(seed, epoch, number + np.arange(-2, 3)).rows()
+    assert_same(rows[2], change)
+    others = (
+        augmentation.draw(seed + 1, epoch, number),
+        augmentation.draw(seed, epoch + 1, number),
+        augmentation.draw(seed, epoch, number + 1),
     )
+    assert change.rotation not in [other.rotation for other in others]
 
 
-def test_flip_mirrors_left_and_right_about_the_middle():
-    x, y = mapped(NO_CHANGE, (30, 40))
-    np.testing.assert_allclose(
-        mapped(changed(flip=True), (30, 40)), [63 - x, y], atol=1e-4
-    )
-
-
-def test_rotation_turns_the_content_clockwise():
-    # What is to the right of the middle comes to lie below it.
-    x, _ = mapped(NO_CHANGE, (34.5, 49.5))
-    turned = mapped(changed(rotation=math.pi / 2), (34.5, 49.5))
-    np.testing.assert_allclose(turned, [31.5, x], atol=1e-4)
-
-
-def test_a_larger_scale_shows_more():
-    zoom = 64 / 75 / 1.5
-    scaled = mapped(changed(scale=1.5), (34.5, 49.5))
-    np.testing.assert_allclose(scaled, [31.5 + 10 * zoom, 31.5], atol=1e-4)
-
-
-def test_shift_moves_the_crop_by_its_side():
-    shifted = mapped(changed(shift=np.array([0.25, -0.125])), (24.5, 49.5))
-    np.testing.assert_allclose(shifted, [31.5 - 16, 31.5 + 8], atol=1e-3)
-
-
-def test_colours_follow_gamma_and_gains():
-    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    change = changed(gamma=1.5, gains=np.array([1.2, 0.5, 1.0]))
-    expected = 255 * (image / 255) ** 1.5 * [1.2, 0.5, 1.0]
-    np.testing.assert_allclose(
-        change.paint(image), np.clip(expected, 0, 255), atol=0.51
-    )
-
-
-def test_erased_box_lies_where_it_says_in_its_colour():
-    image = np.zeros((40, 40, 3), np.uint8)
-    box = (0.5, 0.25, 0.25, 0.5)
-    painted = changed(erased=(box, np.array([9, 8, 7]))).paint(image)
-    expected = np.zeros((40, 40, 3), np.uint8)
-    expected[10:30, 20:30] = (9, 8, 7)
-    np.testing.assert_array_equal(painted, expected)
-
-
-def test_nothing_is_changed_where_nothing_is_asked_for():
-    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    for number in range(20):
-        change = Augmentation().draw(3, 4, number)
-        np.testing.assert_array_equal(change.paint(image), image)
+def test_an_operation_leaves_the_draws_of_the_others(full):
+    without = dataclasses.replace(full, hue_saturation=0, blur=0, flip=0)
+    change, other = full.draw(1, 2, NUMBERS), without.draw(1, 2, NUMBERS)
+    for name in ("rotation", "stretch", "gains", "place", "erased", "quality"):
         np.testing.assert_array_equal(
-            change.crop_from_image(BOX, 64, 1.25),
-            NO_CHANGE.crop_from_image(BOX, 64, 1.25),
+            getattr(change, name), getattr(other, name), name
         )
 
 
-def test_draws_fill_their_ranges_and_no_more():
-    drawn = [FULL.draw(0, 0, number) for number in NUMBERS]
-    rotation = np.degrees([change.rotation for change in drawn])
-    scale = np.array([change.scale for change in drawn])
-    shift = np.array([change.shift for change in drawn])
-    for values, low, high in (
-        (rotation, -30, 30),
-        (scale, 1 / 1.2, 1.2),
-        (shift, -0.1, 0.1),
-    ):
-        span = high - low
-        assert low <= values.min() < low + 0.05 * span
-        assert high - 0.05 * span < values.max() <= high
-    assert 0.4 < np.mean([change.flip for change in drawn]) < 0.6
-    assert 0.4 < np.mean([change.erased is not None for change in drawn]) < 0.6
+RANGES = {  # field: how it is read from a change, and its range
+    "rotation": (lambda c: np.degrees(c.rotation), -20, 20),
+    "scale": (lambda c: c.scale, 1 / 1.3, 1.3),
+    "stretch": (lambda c: c.stretch, 0.75, 1.25),
+    "shift": (lambda c: c.shift, -0.07, 0.07),
+    "hue_saturation": (lambda c: c.hue_saturation, -60, 60),
+    "contrast": (lambda c: c.contrast, 0.7, 1.3),
+    "brightness": (lambda c: c.gains, 0.5, 1.5),
+}
+AMOUNTS = {"rotation": 20, "scale": 0.3, "stretch": 0.25, "shift": 0.07}
+AMOUNTS |= {"hue_saturation": 60, "contrast": 0.3, "brightness": 0.5}
 
 
-def test_draws_follow_from_seed_epoch_and_number():
-    def rotation(*key):
-        return FULL.draw(*key).rotation
-
-    assert rotation(1, 2, 3) == rotation(1, 2, 3)
-    others = [rotation(0, 2, 3), rotation(1, 0, 3), rotation(1, 2, 0)]
-    assert rotation(1, 2, 3) not in others
-
-
-@pytest.fixture
-def folder(tmp_path, make_sample):
-    samples = [make_sample(seed, name=f"{seed}.jpg") for seed in range(4)]
-    convert(Source("made", H36M_17, 4, samples), tmp_path / "set")
-    return str(tmp_path / "set")
-
-
-def batches_of(folder, volume, augmentation, epoch=0):
-    spec = PoseSpec(H36M_17, volume, 32, 1.25, (0.0,) * 17)
-    stream = pipeline.training_batches(
-        [folder], spec, 4, 10, seed=0, epoch=epoch, augmentation=augmentation
-    )
-    return next(iter(stream)), spec
-
-
-@pytest.mark.parametrize(
-    "volume", [MetricVolume(), CropVolume(32)], ids=["metric", "crop"]
-)
-def test_labels_of_changed_crops_decode_to_the_same_mm(folder, volume):
-    batch, spec = batches_of(folder, volume, FULL)
-    pose = batch["pose"].numpy()
-    view = type(batch["view"])(*(part.numpy() for part in batch["view"]))
-    decoded = np.asarray(spec.volume.decode(pose, view))
-    target = batch["joints_mm"].numpy()
+@pytest.mark.parametrize("field", RANGES)
+def test_draws_fill_their_range_evenly_and_no_more(field):
+    read, low, high = RANGES[field]
+    values = read(Augmentation(**{field: AMOUNTS[field]}).draw(0, 0, NUMBERS))
+    values = values.reshape(len(NUMBERS), -1).astype(float)
+    assert np.all((low - 1e-6 <= values) & (values <= high + 1e-6))
+    share = (values - low) / (high - low)
+    if field == "scale":  # as often more as less
+        share = np.log(values / low) / np.log(high / low)
     np.testing.assert_allclose(
-        decoded - decoded[:, :1], target - target[:, :1], atol=0.2
+        np.quantile(share, [0, 0.25, 0.5, 0.75, 1], axis=0).T,
+        np.broadcast_to([0, 0.25, 0.5, 0.75, 1], (share.shape[1], 5)),
+        atol=0.03,
     )
 
 
-def test_mirrored_people_swap_left_and_right(folder):
-    plain, _ = batches_of(folder, MetricVolume(), Augmentation())
-    mirrored, _ = batches_of(folder, MetricVolume(), Augmentation(flip=1.0))
-    left = [H36M_17.joints.index(f"left_{n}") for n in ("knee", "wrist")]
-    right = [H36M_17.joints.index(f"right_{n}") for n in ("knee", "wrist")]
-    before, after = plain["pose"].numpy(), mirrored["pose"].numpy()
-    expected = before[:, right] * [-1, 1, 1] + [1, 0, 0]
-    np.testing.assert_allclose(after[:, left], expected, atol=1e-5)
+def test_x_and_y_are_drawn_each_alone():
+    change = Augmentation(stretch=0.2, shift=0.1).draw(0, 0, NUMBERS)
+    for pairs in (change.stretch, change.shift):
+        assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.05
 
 
-def test_the_mirrored_image_is_the_mirror_of_the_image(folder):
-    plain, _ = batches_of(folder, MetricVolume(), Augmentation())
-    mirrored, _ = batches_of(folder, MetricVolume(), Augmentation(flip=1.0))
-    expected = plain["image"].numpy()[:, :, ::-1].astype(int)
-    difference = np.abs(mirrored["image"].numpy() - expected)
-    assert difference.mean() < 1
+SHARES = {
+    "flip": lambda c: c.flip,
+    "grey": lambda c: c.grey,
+    "paste": lambda c: c.place[:, 2] > 0,
+    "erase": lambda c: c.erased[:, 2] > 0,
+    "blur": lambda c: np.count_nonzero(c.kernel, axis=(1, 2)) > 1,
+    "jpeg": lambda c: c.quality > 0,
+}
 
 
-def test_every_epoch_changes_images_otherwise(folder):
-    first, _ = batches_of(folder, MetricVolume(), FULL, epoch=0)
-    again, _ = batches_of(folder, MetricVolume(), FULL, epoch=0)
-    other, _ = batches_of(folder, MetricVolume(), FULL, epoch=1)
-    np.testing.assert_array_equal(first["image"], again["image"])
-    np.testing.assert_array_equal(first["pose"], again["pose"])
-    assert not np.array_equal(first["pose"], other["pose"])
+@pytest.mark.parametrize("field", SHARES)
+def test_shares_are_those_of_the_images(field):
+    objects = np.full((2, 4, 4, 4), 255, np.uint8)
+    augmentation = Augmentation(**{"objects": objects, field: 0.3})
+    changed = SHARES[field](augmentation.draw(0, 0, NUMBERS))
+    assert np.mean(changed) == pytest.approx(0.3, abs=0.03)
+
+
+def test_constant_shift_is_right_and_down():
+    change = Augmentation(constant_shift=0.05).draw(0, 0, 7)
+    corner = change.changed_from_crop(200) @ [10, 20, 1]
+    np.testing.assert_allclose(corner, [20, 30, 1], atol=1e-5)
+
+
+def test_a_change_turns_mirrors_and_stretches_in_this_order():
+    change = NO_CHANGE._replace(
+        rotation=np.float32(math.pi / 2),
+        flip=np.bool_(True),
+        scale=np.float32(2),
+        stretch=np.float32([1.5, 0.5]),
+        shift=np.float32([0.1, -0.2]),
+    )
+    # 10 px right of the middle of 101: below it, 10 / 2 * 0.5 px, moved.
+    right = change.changed_from_crop(101) @ [60, 50, 1]
+    np.testing.assert_allclose(right, [60.1, 32.3, 1], atol=1e-4)
+    # 10 px below the middle: left of it, mirrored to the right.
+    below = change.changed_from_crop(101) @ [50, 60, 1]
+    np.testing.assert_allclose(below, [67.6, 29.8, 1], atol=1e-4)
+
+
+def test_erased_boxes_lie_inside_and_are_a_tenth_to_a_third_wide():
+    left, top, right, bottom = (
+        Augmentation(erase=1).draw(0, 0, NUMBERS).erased.T
+    )
+    assert min(left.min(), top.min()) >= 0
+    assert max(right.max(), bottom.max()) <= 1
+    for side in (right - left, bottom - top):
+        assert 0.1 - 1e-6 <= side.min() < 0.11
+        assert 0.32 < side.max() <= 1 / 3 + 1e-6
+
+
+@pytest.mark.parametrize("length", [2, 7, 10])
+def test_blur_kernels_are_lines_through_the_middle(length):
+    kernel = Augmentation(blur=1, blur_length=length).draw(0, 0, NUMBERS).kernel
+    side = kernel.shape[-1]
+    assert side % 2 == 1
+    np.testing.assert_allclose(kernel.sum(axis=(1, 2)), 1, atol=1e-6)
+    np.testing.assert_allclose(kernel, kernel[:, ::-1, ::-1], atol=1e-6)
+    y, x = np.mgrid[:side, :side] - side // 2
+    spread = [
+        np.sum(kernel * a * b, axis=(1, 2))
+        for a, b in ((x, x), (x, y), (y, x), (y, y))
+    ]
+    along = np.linalg.eigvalsh(np.reshape(spread, (2, 2, -1)).T)
+    # A line L long has variance L^2 / 12 along itself, and little across.
+    assert along[:, 0].max() < 0.3
+    assert (12 * along[:, 1].max()) ** 0.5 == pytest.approx(length, abs=1)
+
+
+def test_pasted_picture_lies_where_its_place_says():
+    change = NO_CHANGE._replace(
+        picture=np.zeros((32, 32, 4), np.uint8),
+        place=np.float32([0.25, 0.75, 0.5, math.pi / 2]),
+    )
+    # Its middle, and the middle of its right edge, which turns downwards.
+    points = np.array([[15.5, 15.5, 1], [31.5, 15.5, 1]]).T
+    placed = change.crop_from_picture(64) @ points
+    np.testing.assert_allclose(placed[:2].T, [[15.5, 47.5], [15.5, 63.5]])
+
+
+def test_objects_are_all_drawn():
+    objects = np.arange(3, dtype=np.uint8)[:, None, None, None]
+    objects = np.broadcast_to(objects, (3, 2, 2, 4))
+    drawn = Augmentation(paste=1, objects=objects).draw(0, 0, NUMBERS).picture
+    _, counts = np.unique(drawn[:, 0, 0, 0], return_counts=True)
+    assert len(counts) == 3
+    assert counts.min() > 1200
+
+
+def test_pasting_needs_objects():
+    with pytest.raises(ValueError, match="`objects` must hold.*paste=0.5"):
+        Augmentation(paste=0.5)

@@ -3,8 +3,11 @@ import collections
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from keras_pose.data import augmentation_graph
 from keras_pose.data import pipeline
+from keras_pose.data.augmentation import Augmentation
 from keras_pose.data.conversion import convert
 from keras_pose.data.sources.source import Source
 from keras_pose.geometry.volume import CropVolume
@@ -19,6 +22,21 @@ def spec_of(volume, size=32, margin=1.25):
 
 
 METRIC = spec_of(MetricVolume())
+BOTH = pytest.mark.parametrize(
+    "volume", [MetricVolume(), CropVolume(32)], ids=["metric", "crop"]
+)
+CHANGED = Augmentation(
+    flip=0.5,
+    rotation=30,
+    scale=0.2,
+    stretch=0.25,
+    shift=0.1,
+    hue_saturation=60,
+    contrast=0.3,
+    brightness=0.5,
+    erase=0.5,
+    jpeg=0.5,
+)
 
 
 @pytest.fixture
@@ -150,6 +168,133 @@ def test_training_order_is_that_of_seed_and_epoch(make_dataset):
     )
     assert one == again
     assert one not in (other_seed, other_epoch)
+
+
+def first_batch(folders, volume, augmentation, backend="host", epoch=0):
+    """The first training batch, finished, as arrays; and its spec."""
+    spec = spec_of(volume)
+    stream = pipeline.training_batches(
+        folders, spec, 4, 10, 0, epoch, augmentation, backend
+    )
+    batch = next(iter(stream))
+    batch = augmentation_graph.finish(batch, spec.input_size)
+    return tf.nest.map_structure(lambda part: part.numpy(), batch), spec
+
+
+@BOTH
+def test_labels_of_changed_crops_decode_to_the_same_mm(make_dataset, volume):
+    batch, spec = first_batch([make_dataset("a", 4)], volume, CHANGED)
+    decoded = np.asarray(spec.volume.decode(batch["pose"], batch["view"]))
+    target = batch["joints_mm"]
+    np.testing.assert_allclose(
+        decoded - decoded[:, :1], target - target[:, :1], atol=0.2
+    )
+
+
+def test_metric_labels_do_not_see_stretch_and_shift(make_dataset):
+    folders = [make_dataset("a", 4)]
+    report = Augmentation(stretch=0.25, shift=0.05, constant_shift=0.05)
+    plain, _ = first_batch(folders, MetricVolume(), Augmentation())
+    changed, _ = first_batch(folders, MetricVolume(), report)
+    np.testing.assert_allclose(changed["pose"], plain["pose"], atol=1e-6)
+    assert np.abs(changed["image"] - plain["image"].astype(int)).mean() > 5
+
+
+def test_crop_labels_move_with_the_image(make_dataset):
+    folders = [make_dataset("a", 4)]
+    augmentation = Augmentation(stretch=0.25, shift=0.05)
+    plain, _ = first_batch(folders, CropVolume(32), Augmentation())
+    changed, _ = first_batch(folders, CropVolume(32), augmentation)
+    drawn = augmentation.draw(0, 0, np.arange(4))
+    expected = (plain["pose"][..., :2] - 0.5) * drawn.stretch[:, None]
+    expected += 0.5 + drawn.shift[:, None]
+    np.testing.assert_allclose(
+        changed["pose"][..., :2], expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_mirrored_people_swap_left_and_right(make_dataset):
+    folders = [make_dataset("a", 4)]
+    plain, _ = first_batch(folders, MetricVolume(), Augmentation())
+    mirrored, _ = first_batch(folders, MetricVolume(), Augmentation(flip=1))
+    left = [H36M_17.joints.index(f"left_{n}") for n in ("knee", "wrist")]
+    right = [H36M_17.joints.index(f"right_{n}") for n in ("knee", "wrist")]
+    expected = plain["pose"][:, right] * [-1, 1, 1] + [1, 0, 0]
+    np.testing.assert_allclose(mirrored["pose"][:, left], expected, atol=1e-5)
+    expected = plain["image"][:, :, ::-1].astype(int)
+    assert np.abs(mirrored["image"] - expected).mean() < 1
+
+
+def test_unknown_joints_of_mirrored_people_are_those_of_the_other_side(
+    make_dataset,
+):
+    left, right = (H36M_17.joints.index(f"{s}_knee") for s in ("left", "right"))
+    weight = np.ones(17, np.float32)
+    weight[left] = 0
+    folders = [make_dataset("a", 4, weight_3d=weight)]
+    batch, _ = first_batch(folders, MetricVolume(), Augmentation(flip=1))
+    assert not batch["weight_3d"][:, right].any()
+    assert batch["weight"][:, left].all()
+
+
+@pytest.mark.parametrize("backend", ["host", "device", "imgaug"])
+def test_every_epoch_changes_images_otherwise(make_dataset, backend):
+    folders = [make_dataset("a", 4)]
+    report = Augmentation(stretch=0.25, shift=0.05, hue_saturation=60)
+    first, again, other = (
+        first_batch(folders, CropVolume(32), report, backend, epoch)[0]
+        for epoch in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first["image"], again["image"])
+    np.testing.assert_array_equal(first["pose"], again["pose"])
+    # Another order, too: each pose is compared with all of the others.
+    assert not np.isin(other["pose"][:, 1, 0], first["pose"][:, 1, 0]).any()
+
+
+@pytest.mark.parametrize(
+    ("backend", "augmentation"),
+    [
+        ("device", CHANGED),
+        ("device", Augmentation()),
+        ("imgaug", Augmentation(contrast=0.3, brightness=0.5)),
+    ],
+    ids=["device", "device, unchanged", "imgaug"],
+)
+def test_backends_give_the_same_batch(make_dataset, backend, augmentation):
+    folders = [make_dataset("a", 4)]
+    host, _ = first_batch(folders, CropVolume(32), augmentation)
+    other, _ = first_batch(folders, CropVolume(32), augmentation, backend)
+    image, other_image = host.pop("image"), other.pop("image")
+    tf.nest.map_structure(np.testing.assert_array_equal, host, other)
+    assert other_image.shape == (4, 32, 32, 3)
+    assert np.abs(image - other_image.astype(int)).mean() < 3
+
+
+@BOTH
+def test_labels_of_imgaug_move_as_the_image_does(make_dataset, volume):
+    folders = [make_dataset("a", 4)]
+    report = Augmentation(stretch=0.25, shift=0.05, constant_shift=0.05)
+    host, _ = first_batch(folders, volume, report)
+    by_imgaug, _ = first_batch(folders, volume, report, "imgaug")
+    np.testing.assert_array_equal(host["pose"], by_imgaug["pose"])
+
+
+def test_batches_hold_crops_of_data_sets_of_several_skeletons(make_dataset):
+    folders = [
+        make_dataset("a", 4),
+        make_dataset("b", 4, skeleton=MPI_INF_3DHP_17, first=4),
+    ]
+    stream = pipeline.training_batches(folders, METRIC, 8, 10, 0, 0)
+    weight = next(iter(stream))["weight_3d"].numpy()
+    assert sorted(np.count_nonzero(weight, axis=1)) == [16] * 4 + [17] * 4
+
+
+def test_unknown_backend_is_refused(make_dataset):
+    folders = [make_dataset("a", 1)]
+    with pytest.raises(ValueError, match="`backend` must.*Received: 'gpu'"):
+        pipeline.training_batches(
+            folders, METRIC, 1, 1, 0, 0, Augmentation(), "gpu"
+        )
 
 
 def test_mean_bone_lengths_are_weighted_by_count(make_dataset, make_sample):

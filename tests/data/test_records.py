@@ -83,6 +83,36 @@ def test_decode_refuses_a_record_of_another_joint_count(make_sample):
         records.decode(serialised, 16)
 
 
+def test_decode_batch_gives_what_decode_gives(make_sample):
+    serialised = [records.encode(make_sample(seed), 17) for seed in range(3)]
+    batch = records.decode_batch(tf.constant(serialised), [17] * 3)
+    assert {k: (v.dtype, v.shape[1:]) for k, v in batch.items()} == SCHEMA
+    for index, row in enumerate(serialised):
+        for field, value in records.decode(tf.constant(row), 17).items():
+            np.testing.assert_array_equal(batch[field][index], value)
+
+
+def cut_to(sample, num_joints):
+    fields = ("joints_mm", "joints_px", "weight_3d", "weight_2d")
+    rows = {name: getattr(sample, name)[:num_joints] for name in fields}
+    return records.encode(dataclasses.replace(sample, **rows), num_joints)
+
+
+def test_decode_batch_pads_the_records_with_fewer_joints(make_sample):
+    serialised = [records.encode(make_sample(0), 17), cut_to(make_sample(1), 3)]
+    batch = records.decode_batch(tf.constant(serialised), [17, 3])
+    expected = np.zeros((17, 3))
+    expected[:3] = make_sample(1).joints_mm[:3]
+    np.testing.assert_array_equal(batch["joints_mm"][1], expected)
+    np.testing.assert_array_equal(batch["weight_3d"][1], [1] * 3 + [0] * 14)
+
+
+def test_decode_batch_refuses_a_record_of_another_joint_count(make_sample):
+    serialised = [records.encode(make_sample(0), 17), cut_to(make_sample(1), 3)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="skeleton"):
+        records.decode_batch(tf.constant(serialised), [17, 17])
+
+
 def test_shard_row_describes_the_file(tmp_path):
     path = tmp_path / "0.tfrecord"
     path.write_bytes(b"abc")
@@ -168,3 +198,12 @@ def test_read_info_refuses(folder, damage, message):
     with pytest.raises(ValueError, match=message) as error:
         records.read_info(folder)
     assert str(folder) in str(error.value)
+
+
+def test_a_folder_of_splits_names_the_one_for_training(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "dataset.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=f"not a data.*{tmp_path}/train is one"
+    ):
+        records.read_info(tmp_path)

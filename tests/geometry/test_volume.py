@@ -23,11 +23,18 @@ JOINTS_MM = ROOT_MM + np.float32(
     [[0, 0, 0], [1100, 0, 0], [0, -1100, 0], [0, 0, 550], [-300, 400, -500]]
 )
 JOINTS_PX = camera.image_from_camera(JOINTS_MM, INTRINSICS, LENS)
+UNCHANGED = {
+    "rotation": 0.0,
+    "flip": False,
+    "scale": 1.0,
+    "stretch": (1.0, 1.0),
+    "shift": (0.0, 0.0),
+}
 
 
-def view_of(box, size=64, lens=LENS, **crop_options):
-    box = np.array(box, np.float32)
-    transform = crop.crop_from_image(box, size, **crop_options)
+def view_of(box, size=64, lens=LENS, **changes):
+    changed = crop.changed_from_crop(size, **(UNCHANGED | changes))
+    transform = changed @ crop.crop_from_image(np.array(box), size)
     root_depth = ROOT_MM[..., 2:]
     return View(np.float32(transform), INTRINSICS, lens, root_depth)
 
@@ -43,6 +50,8 @@ VIEWS = st.builds(
     scale=st.floats(0.7, 2),
     rotation=st.floats(-math.pi, math.pi),
     flip=st.booleans(),
+    stretch=st.tuples(st.floats(0.7, 1.4), st.floats(0.7, 1.4)),
+    shift=st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)),
 )
 
 
@@ -84,16 +93,33 @@ def test_crop_volume_decodes_what_it_encodes(view):
     )
 
 
-def test_metric_volume_does_not_see_scale_and_shift():
-    near = labels(METRIC, view_of([400, 300, 64, 64]))
-    far = labels(METRIC, view_of([-90, 700, 333, 20], scale=1.7))
-    np.testing.assert_allclose(far, near, atol=1e-6)
+def test_metric_volume_does_not_see_scale_stretch_and_shift():
+    turned = {"rotation": 0.4, "flip": True}
+    near = labels(METRIC, view_of([400, 300, 64, 64], **turned))
+    far = view_of(
+        [-90, 700, 333, 20],
+        scale=1.7,
+        stretch=(0.75, 1.25),
+        shift=(0.05, -0.2),
+        **turned,
+    )
+    np.testing.assert_allclose(labels(METRIC, far), near, atol=1e-6)
 
 
-def test_metric_volume_turns_with_the_crop():
-    pose = labels(METRIC, view_of([9, 9, 64, 64], rotation=math.pi / 2))
+@pytest.mark.parametrize("stretch", [(1, 1), (1.25, 0.75)], ids=str)
+def test_metric_volume_turns_with_the_crop(stretch):
+    view = view_of([9, 9, 64, 64], rotation=math.pi / 2, stretch=stretch)
+    pose = labels(METRIC, view)
     expected = [[0.5, 0.5, 0.5], [0.5, 1, 0.5], [1, 0.5, 0.5], [0.5, 0.5, 0.75]]
     np.testing.assert_allclose(pose[:4], expected, atol=1e-6)
+
+
+def test_crop_volume_is_stretched_and_moved_with_the_crop():
+    plain = labels(CROP, view_of([400, 300, 200, 200]))
+    changes = {"stretch": (1.25, 0.75), "shift": (0.05, -0.1)}
+    changed = labels(CROP, view_of([400, 300, 200, 200], **changes))
+    expected = (plain - 0.5) * [1.25, 0.75, 1] + [0.55, 0.4, 0.5]
+    np.testing.assert_allclose(changed, expected, atol=1e-5)
 
 
 @BOTH
@@ -119,14 +145,17 @@ def test_coordinate_weight_knows_what_each_axis_needs(volume, expected):
 
 
 @pytest.mark.parametrize(
-    ("volume", "x_and_z"),
-    [(METRIC, [2200, 2200]), (CROP, [128 * 5000 / 1000, 2000])],
+    ("volume", "expected"),
+    [
+        (METRIC, [2200, 2200, 2200]),
+        (CROP, [128 / 1.25 * 5000 / 1000, 128 / 0.8 * 5000 / 900, 2000]),
+    ],
     ids=["metric", "crop"],
 )
-def test_unit_mm_by_hand(volume, x_and_z):
-    view = view_of([300, 200, 128, 128], rotation=0.3, flip=True)
-    unit = volume.unit_mm(view)[..., [0, 2]]
-    np.testing.assert_allclose(unit.ravel(), x_and_z, rtol=1e-6)
+def test_unit_mm_by_hand(volume, expected):
+    view = view_of([300, 200, 128, 128], flip=True, stretch=(1.25, 0.8))
+    unit = volume.unit_mm(view)
+    np.testing.assert_allclose(unit.ravel(), expected, rtol=1e-6)
 
 
 def test_cell_centres_by_hand():
@@ -149,7 +178,7 @@ VIEW_BATCH = [
     np.stack(arrays)
     for arrays in zip(
         view_of([400, 300, 200, 150], rotation=0.3),
-        view_of([350, 280, 90, 120], scale=1.3, flip=True),
+        view_of([350, 280, 90, 120], stretch=(1.3, 0.9), flip=True),
         strict=True,
     )
 ]

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_pose import images
 from keras_pose.prediction import Predictor
@@ -150,3 +151,22 @@ def test_saved_model_stores_each_weight_once(exported, model):
     assert weights.stat().st_size == pytest.approx(
         4 * model.count_params(), rel=0.1
     )
+
+
+def test_no_function_asks_for_xla(exported):
+    # Servers are built without it.
+    model = saved_model_pb2.SavedModel()
+    path = exported.saved_model / "saved_model.pb"
+    model.ParseFromString(path.read_bytes())
+    functions = [
+        function
+        for graph in model.meta_graphs
+        for function in graph.graph_def.library.function
+    ]
+    assert len(functions) > 2
+    for function in functions:
+        nodes = [function, *function.node_def]
+        for name in ("_XlaMustCompile", "_xla_compile_id", "_XlaScope"):
+            assert not any(
+                node.attr[name].b for node in nodes if name in node.attr
+            )

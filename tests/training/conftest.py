@@ -40,6 +40,8 @@ def one_device():
     return tf.distribute.MirroredStrategy(["CPU:0"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def two_replicas():
+    # One for all tests: two would number their reductions alike, and TensorFlow
+    # takes the second's for the first's.
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -1,3 +1,4 @@
+import logging
 import pathlib
 
 import keras
@@ -6,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_pose.serving import artefacts
+from keras_pose.training import loop
 from keras_pose.training.loop import fit
 
 
@@ -100,6 +102,86 @@ def test_resumed_run_equals_one_never_stopped(
         np.testing.assert_allclose(cut, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_losses_of_a_later_epoch_join_the_run(
+    tiny_config, tmp_path, one_device
+):
+    tiny_config.loss.heatmap = 10.0
+    tiny_config.loss.heatmap_epochs = (2, 0)
+    logs = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, log: logs.append(dict(log))
+    )
+    fit(tiny_config, tmp_path / "run", one_device, [callback])
+    first, second = logs
+    assert "heatmap" not in first
+    assert first["loss"] > 0
+    total = second["integral"] + 10 * second["heatmap"]
+    assert second["loss"] == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_run_resumed_at_a_stage_equals_one_never_stopped(
+    tiny_config, tmp_path, one_device
+):
+    tiny_config.loss.heatmap = 10.0
+    tiny_config.loss.heatmap_epochs = (2, 0)
+    whole = losses_of(tiny_config, tmp_path / "whole", one_device)
+    with pytest.raises(KeyboardInterrupt):  # in the first step of both losses
+        losses_of(tiny_config, tmp_path / "cut", one_device, steps=4)
+    rest = losses_of(tiny_config, tmp_path / "cut", one_device)
+    np.testing.assert_allclose(rest, whole[3:], rtol=1e-4)
+    for cut, expected in zip(
+        weights_of(tmp_path / "cut"),
+        weights_of(tmp_path / "whole"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(cut, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_network_is_saved_plain_and_trained_on_as_before(
+    one_device, two_replicas, monkeypatch, replicas
+):
+    strategy = {1: one_device, 2: two_replicas}[replicas]
+    image = keras.Input((4, 4, 3))
+    layer = keras.layers.BatchNormalization()
+    model = keras.Model(image, layer(image))
+
+    def state():
+        return "call" in vars(layer), layer.synchronized
+
+    saved = []
+    monkeypatch.setattr(
+        "keras_pose.training.loop.artefacts.save_keras",
+        lambda *_: saved.append(state()),
+    )
+    loop.prepare_batch_norm(model, replicas)
+    before = state()
+    loop._save(None, model, strategy, "net.keras")
+    assert saved == [(False, False)]
+    assert state() == before == (replicas == 1, replicas == 2)
+
+
+def test_joints_outside_the_volume_are_warned_of_once(
+    tiny_config, tmp_path, one_device, caplog, monkeypatch
+):
+    monkeypatch.setattr("absl.logging._log_counter_per_token", {})
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    tiny_config.model.metric_size = 300.0  # of people of 800 mm
+    logs = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, log: logs.append(dict(log))
+    )
+    fit(tiny_config, tmp_path / "run", one_device, [callback])
+    assert all(0 < log["outside"] < 1 for log in logs)
+    warnings = [
+        r.getMessage() for r in caplog.records if r.levelname == "WARNING"
+    ]
+    warnings = [text for text in warnings if "outside the volume" in text]
+    assert len(warnings) == 1
+    assert f"{100 * logs[0]['outside']:.2f} % of" in warnings[0]
+
+
 def test_finished_run_is_not_trained_again(tiny_config, tmp_path, one_device):
     fit(tiny_config, tmp_path / "run", one_device)
     assert losses_of(tiny_config, tmp_path / "run", one_device) == []
@@ -172,20 +254,36 @@ def test_fit_refuses_the_folder_of_another_config(
         fit(tiny_config, tmp_path / "run", one_device)
 
 
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("model", "head", "pointing"),
+        ("loss", "heatmap_target", "gauss"),
+        ("loss", "heatmap_sigma", -1.0),
+    ],
+)
 def test_config_that_fails_leaves_the_folder_free(
-    tiny_config, tmp_path, one_device
+    tiny_config, tmp_path, one_device, section, field, value
 ):
-    tiny_config.model.head = "pointing"
-    with pytest.raises(ValueError, match="head"):
+    setattr(getattr(tiny_config, section), field, value)
+    with pytest.raises(ValueError, match=field.removeprefix("heatmap_")):
         fit(tiny_config, tmp_path / "run", one_device)
-    tiny_config.model.head = "integral"
-    fit(tiny_config, tmp_path / "run", one_device)
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_validation_data_leave_the_folder_free(
+    tiny_config, dataset, tmp_path, one_device
+):
+    tiny_config.data.validation = (dataset, str(tmp_path))
+    with pytest.raises(ValueError, match="not a data set"):
+        fit(tiny_config, tmp_path / "run", one_device)
+    assert not (tmp_path / "run").exists()
 
 
 def test_loss_that_is_no_number_stops_the_run(
     tiny_config, tmp_path, one_device
 ):
-    tiny_config.train.learning_rate = 1e30
+    tiny_config.train.learning_rate = 1e38
     with pytest.raises(RuntimeError, match="loss of step .* is not finite"):
         fit(tiny_config, tmp_path / "run", one_device)
     assert not (tmp_path / "run" / "last.keras").exists()

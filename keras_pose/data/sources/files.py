@@ -7,6 +7,7 @@ import numpy as np
 
 # No annotation file of a known data set comes near this size.
 MAX_NPZ_BYTES = 8 * 2**30
+MAX_LIST_BYTES = 256 * 2**20
 
 
 def read_bytes(root, relative):
@@ -28,6 +29,43 @@ def read_bytes(root, relative):
             return file.read()
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a name with a zero byte
+        raise ValueError(f"{path!r}: cannot be read: {error}") from error
+
+
+def read_lines(path, count):
+    """Reads a text file of one line for each row of another file.
+
+    Args:
+        path: The file, UTF-8.
+        count: The number of lines that it must have.
+
+    Returns:
+        The lines, a list of `count` strings.
+
+    Raises:
+        ValueError: Names the file and what is wrong with it.
+    """
+    try:
+        size = os.path.getsize(path) if os.path.isfile(path) else None
+        if size is None or size > MAX_LIST_BYTES:
+            raise ValueError(
+                f"must be a file of at most {MAX_LIST_BYTES} bytes. "
+                f"Received: {'none' if size is None else size}"
+            )
+        with open(path, "rb") as file:
+            content = file.read().rstrip(b"\r\n")
+        # Counted before a file of nothing but line ends becomes a list.
+        lines = content.count(b"\n") + 1 if content else 0
+        if lines != count:
+            raise ValueError(
+                f"must have {count} lines, one for each row. Received: {lines}"
+            )
+        return [
+            line.removesuffix("\r") for line in content.decode().split("\n")
+        ]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def read_npz(path, fields):

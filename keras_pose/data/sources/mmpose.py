@@ -11,13 +11,13 @@ tools/dataset_converters/preprocess_h36m.py and preprocess_mpi_inf_3dhp.py.
 """
 
 import os
-import re
 import reprlib
 
 import numpy as np
 
 from keras_pose.data.sample import Sample
 from keras_pose.data.sources import files
+from keras_pose.data.sources import image_names
 from keras_pose.data.sources.numpy_pickle import load_numpy_pickle
 from keras_pose.data.sources.source import Source
 from keras_pose.skeleton import H36M_17
@@ -41,37 +41,30 @@ _PX_PER_SCALE = 200.0
 _BOX_PADDING = 1.2  # that `scale` holds around the joints
 _MM_PER_M = 1000.0
 
-_H36M_NAME = re.compile(
-    r"(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+)\.(?P<camera>\d+)"
-    r"_(?P<frame>\d+)\.\w+"
-)
-_3DHP_NAME = re.compile(
-    r"(?:.*/)?(?P<subject>S\d+)_(?P<action>Seq\d+)_(?P<camera>Cam\d+)"
-    r"_(?P<frame>\d+)\.\w+"
-)
 
-
-def human36m(root, annotations=None):
+def human36m(root, annotations=None, subjects=None):
     """Human3.6M.
 
     Args:
         root: Folder with `images/`, `annotation_body3d/cameras.pkl` and
             `annotation_body3d/fps10/h36m_train.npz` or the like.
         annotations: Path of the npz, where the root holds several.
+        subjects: The only ones to keep, as ("S1", "S5"); None for all.
     """
     return _open(
         "h36m_mmpose",
         root,
         annotations,
+        subjects,
         ("h36m_train.npz", "h36m_test.npz", "test_h36m_body3d.npz"),
         "cameras.pkl",
         H36M_17,
-        _H36M_NAME,
+        image_names.HUMAN36M,
         lambda parts: (parts["subject"], parts["camera"]),
     )
 
 
-def mpi_inf_3dhp(root, annotations=None):
+def mpi_inf_3dhp(root, annotations=None, subjects=None):
     """MPI-INF-3DHP's training frames.
 
     The cameras' `h` is 204 in every file made by MMPose's converter, which
@@ -81,15 +74,17 @@ def mpi_inf_3dhp(root, annotations=None):
         root: Folder with `images/`, `annotations/cameras_train.pkl` and
             `annotations/mpi_inf_3dhp_train.npz`.
         annotations: Path of the npz, where the root holds several.
+        subjects: The only ones to keep, as ("S1", "S5"); None for all.
     """
     return _open(
         "mpi_inf_3dhp_mmpose",
         root,
         annotations,
+        subjects,
         ("mpi_inf_3dhp_train.npz", "test_3dhp_train.npz"),
         "cameras_train.pkl",
         MPI_INF_3DHP_17,
-        _3DHP_NAME,
+        image_names.MPI_INF_3DHP,
         lambda parts: "{subject}_{action}_{camera}".format(**parts),
     )
 
@@ -98,6 +93,7 @@ def _open(
     name,
     root,
     annotations,
+    subjects,
     npz_names,
     camera_name,
     skeleton,
@@ -117,16 +113,13 @@ def _open(
         )
     folder = os.path.join(root, "images")
     image_root = folder if os.path.isdir(folder) else root
+    where = f"{path}: `imgname`"
+    kept = image_names.rows_of(subjects, rows["imgname"], pattern, where)
 
     def samples():
-        for row in range(len(rows["imgname"])):
+        for row in kept:
             image_name = str(rows["imgname"][row])
-            match = pattern.fullmatch(image_name)
-            if not match:
-                raise ValueError(
-                    f"{path}: `imgname` must be subject, action, camera and "
-                    f"frame. Received: {image_name!r}"
-                )
+            match = image_names.parse(image_name, pattern, where)
             key = camera_key(match.groupdict())
             if key not in cameras:
                 raise ValueError(
@@ -136,7 +129,7 @@ def _open(
             image = files.read_bytes(image_root, image_name)
             yield _sample(name, image, image_name, match, lens, rows, row)
 
-    return Source(name, skeleton, len(rows["imgname"]), samples())
+    return Source(name, skeleton, len(kept), samples())
 
 
 def _sample(source, image, image_name, match, lens, rows, row):

@@ -55,6 +55,43 @@ def test_read_bytes_names_what_it_cannot_read(root, relative):
         files.read_bytes(root, relative)
 
 
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"a\nb\n", ["a", "b"]),
+        (b"a\r\nb", ["a", "b"]),
+        (b"\nb\n\n", ["", "b"]),
+        ("ä\u2028\x0b\nb".encode(), ["ä\u2028\x0b", "b"]),
+    ],
+    ids=["end", "windows", "empty", "other_separators"],
+)
+def test_read_lines_reads_lines(tmp_path, content, lines):
+    (tmp_path / "a.txt").write_bytes(content)
+    assert files.read_lines(str(tmp_path / "a.txt"), 2) == lines
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "must have 2 lines, one for each row. Received: 0"),
+        (b"a\n", "must have 2 lines, one for each row. Received: 1"),
+        (b"a\nb\nc", "must have 2 lines, one for each row. Received: 3"),
+        (b"a\n\xff", "utf-8"),
+    ],
+)
+def test_read_lines_names_what_is_wrong(tmp_path, content, message):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=f"a.txt: .*{message}"):
+        files.read_lines(str(tmp_path / "a.txt"), 2)
+
+
+def test_read_lines_refuses_a_giant_file(tmp_path):
+    with open(tmp_path / "a.txt", "wb") as file:
+        file.truncate(files.MAX_LIST_BYTES + 1)
+    with pytest.raises(ValueError, match="a.txt: must be a file of at most"):
+        files.read_lines(str(tmp_path / "a.txt"), 2)
+
+
 FIELDS = {"name": ((None,), "U"), "points": ((None, 2), "fi")}
 
 

@@ -113,6 +113,15 @@ def test_real_names_are_parsed(real_h36m):
     ]
 
 
+def test_real_subjects_are_kept_with_their_own_rows(real_h36m):
+    every = list(mmpose.human36m(str(real_h36m)).samples)
+    source = mmpose.human36m(str(real_h36m), subjects=["S8", "S5"])
+    kept = list(source.samples)
+    assert source.count == 2
+    assert [sample.name for sample in kept] == [every[1].name, every[3].name]
+    np.testing.assert_array_equal(kept[1].joints_mm, every[3].joints_mm)
+
+
 # Among them Human3.6M's S7, two rows higher than its camera says, and
 # MPI-INF-3DHP's cameras with h = 204.
 @pytest.mark.parametrize(
@@ -311,6 +320,25 @@ def test_mpi_inf_3dhp_is_read_with_its_own_names_and_joints(make_h36m):
     assert (source.skeleton, source.count) == (MPI_INF_3DHP_17, 1)
     assert (sample.subject, sample.action) == ("S4", "Seq2")
     assert (sample.camera, sample.frame) == ("Cam0", 1033)
+
+
+def test_subjects_are_kept_with_their_own_rows(make_h36m):
+    root = make_h36m(cameras={("S5", "54138969"): CAMERA})
+    rows = dict(np.load(root / "h36m_train.npz"))
+    rows = {field: np.repeat(array, 3, axis=0) for field, array in rows.items()}
+    rows["imgname"][1] = name = NAME.replace("/S1", "/S5")
+    rows["S"][1, :, 0] = 0.125
+    np.savez(root / "h36m_train.npz", **rows)
+    shutil.copy(root / NAME, root / name)
+    source = mmpose.human36m(str(root), subjects=["S5"])
+    (sample,) = source.samples
+    assert (source.count, sample.name) == (1, name)
+    np.testing.assert_array_equal(sample.joints_mm, [[125, -500, 3000]] * 17)
+
+
+def test_a_subject_that_does_not_occur_is_refused(make_h36m):
+    with pytest.raises(ValueError, match="`subjects` .*S1. Received: S9"):
+        mmpose.human36m(str(make_h36m()), subjects=["S9"])
 
 
 def test_human36m_has_its_own_skeleton(make_h36m):
