@@ -24,7 +24,10 @@ _EPOCH = flags.DEFINE_integer("epoch", 0, "Whose changes are shown.", 0)
 
 def main():
     """Reads the flags, draws, writes."""
-    console.import_tensorflow()
+    if _CONFIG.value.augmentation.backend == "device":
+        console.choose_backend("tensorflow")
+    else:
+        console.choose_backend("tensorflow", "jax", "torch")
     from PIL import Image
 
     from keras_pose.training.preview import draw_sheet

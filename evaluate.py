@@ -23,8 +23,9 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images at once.", 1)
 
 def main():
     """Reads the flags, scores, prints the table."""
-    console.import_tensorflow()
-    from keras_pose.data import pipeline
+    if not _MODEL.value.endswith(".tflite"):
+        console.choose_backend("tensorflow", "jax", "torch")
+    from keras_pose.data.store import Records
     from keras_pose.evaluation.scoring import score
     from keras_pose.evaluation.scoring import score_mean_pose
     from keras_pose.serving import artefacts
@@ -38,7 +39,7 @@ def main():
         baseline = score_mean_pose(
             _MEAN_POSE_OF.value, artefact.spec, _DATA.value, _BATCH_SIZE.value
         )
-    bar = console.progress_bar(pipeline.count(_DATA.value), "frame")
+    bar = console.progress_bar(len(Records(_DATA.value)), "frame")
     scores = score(
         artefact.predict,
         artefact.spec,

@@ -16,7 +16,7 @@ _DATA = flags.DEFINE_list(
 
 def main():
     """Reads the flags, exports, prints the table."""
-    console.import_tensorflow()
+    console.choose_backend("tensorflow")
     from keras_pose.serving import export
 
     rows = export.export(_MODEL.value, _OUT.value, _DATA.value)

@@ -32,7 +32,7 @@ _ROOT_DEPTH = flags.DEFINE_float(
 def main():
     """Reads the flags, predicts, writes the JSON and the picture."""
     if not _MODEL.value.endswith(".tflite"):
-        console.import_tensorflow()
+        console.choose_backend("tensorflow", "jax", "torch")
     from keras_pose import images
     from keras_pose import visualization
     from keras_pose.prediction import Predictor

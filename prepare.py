@@ -84,7 +84,6 @@ def _check_flags(needed, foreign):
 
 
 def _render():
-    console.import_tensorflow()
     from keras_pose.data import synthetic
     from keras_pose.synthesis.scene import Options
 
@@ -104,7 +103,6 @@ def _render():
 
 
 def _convert():
-    console.import_tensorflow()
     from keras_pose.data.conversion import convert
     from keras_pose.data.sources import SOURCES
 

@@ -105,18 +105,18 @@ def _run(script, *arguments):
 
 def _spread(path):
     """Mean standard deviation of the test heatmaps in mm; None without."""
-    from keras_pose.data import pipeline
-    from keras_pose.geometry.volume import View
+    from keras_pose.data import threads
+    from keras_pose.data.store import Records
     from keras_pose.serving import artefacts
 
     artefact = artefacts.load(path)
     total = count = 0.0
-    for batch in pipeline.batches([f"{_DATA.value}/test"], artefact.spec, 32):
-        outputs = artefact.predict(batch["image"].numpy())
+    records = Records([f"{_DATA.value}/test"])
+    for batch in threads.batches(records, artefact.spec, 32):
+        outputs = artefact.predict(batch["image"])
         if "std" not in outputs:
             return None
-        view = View(*(part.numpy() for part in batch["view"]))
-        std = outputs["std"] * artefact.spec.volume.unit_mm(view)
+        std = outputs["std"] * artefact.spec.volume.unit_mm(batch["view"])
         total += std.sum()
         count += std.size
     return float(total / count)

@@ -28,10 +28,13 @@ from keras_pose.data import imgaug_backend
 from keras_pose.data import pipeline
 from keras_pose.data.augmentation import Augmentation
 from keras_pose.data.conversion import convert
+from keras_pose.data.order import Order
 from keras_pose.data.sample import Sample
 from keras_pose.data.sources.source import Source
+from keras_pose.data.store import Records
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
+from keras_pose.serving import saved_model
 from keras_pose.skeleton import H36M_17
 
 _COUNT = flags.DEFINE_integer("count", 256, "Images.", 1)
@@ -126,7 +129,7 @@ def _compare_operations():
     print(f"\n{'one core, us an image':<24}{'imgaug':>9}{'host':>9}{'':>7}")
     for name, fields in [*_REPORT.items(), ("all four", _ALL)]:
         augmentation = Augmentation(**fields)
-        change = augmentation.draw(0, 0, np.arange(len(crops)))
+        change = augmentation.draw(0, np.arange(len(crops)))
         transform = change.changed_from_crop(_SIZE)
         calls = {
             "imgaug": functools.partial(_sequential(fields), images=crops),
@@ -165,14 +168,14 @@ def _compare_pipelines(folder):
     """From records to batches, as training reads them."""
     spec = PoseSpec(H36M_17, MetricVolume(), _SIZE, 1.0, (0.0,) * 17)
 
+    records = Records([folder])
+
     def batches(backend):
         return pipeline.training_batches(
-            [folder],
+            records,
+            Order(len(records), _BATCH_SIZE.value, seed=0),
             spec,
-            _BATCH_SIZE.value,
-            _COUNT.value,
             seed=0,
-            epoch=0,
             augmentation=Augmentation(**_ALL),
             backend=backend,
         )
@@ -258,7 +261,7 @@ def _by_imgaug(folder):
 
 def _decoded(folder):
     def decode(serialised):
-        return pipeline.decode_image(_encoded(serialised[None])[0])
+        return saved_model.decode_image(_encoded(serialised[None])[0])
 
     decoded = _records(folder).map(decode, tf.data.AUTOTUNE)
     return decoded.batch(_BATCH_SIZE.value, drop_remainder=True).prefetch(

@@ -74,40 +74,37 @@ def _print(results):
 
 def _keras_step(precision, losses, source="memory"):
     """A step of train.py; the loss is read at its end."""
-    import keras
-
     from configs.report import integral
-    from keras_pose.data import pipeline
+    from keras_pose.data.order import Order
+    from keras_pose.data.store import Records
     from keras_pose.geometry.volume import MetricVolume
     from keras_pose.pose_spec import PoseSpec
     from keras_pose.skeleton import H36M_17
-    from keras_pose.training import loop
-    from keras_pose.training.strategy import distribute
+    from keras_pose.training import build
+    from keras_pose.training.learner import Learner
     from keras_pose.training.strategy import make_strategy
+    from keras_pose.training.tensorflow_engine import TensorFlowEngine
 
-    if precision == "bfloat16":
-        keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     config = integral.get_config()
     config.loss.heatmap = 10.0 if "heatmap" in losses else 0.0
+    if precision == "bfloat16":
+        config.train.precision = "mixed_bfloat16"
     spec = PoseSpec(H36M_17, MetricVolume(), _SIZE, 1.2, (0.0,) * _JOINTS)
-    strategy = make_strategy()
-    model, optimizer = loop.build(config, spec, strategy, total_steps=1000)
-    step, *_ = loop.train_steps_of(config, model, optimizer, spec, strategy)
+    engine = TensorFlowEngine(make_strategy())
+    step = Learner(config, spec, engine, total_steps=1000).step_of(0)
 
     if source == "disk":
-        batches = pipeline.training_batches(
-            [_DATA.value],
+        records = Records([_DATA.value])
+        batches = engine.batches(
+            records,
+            Order(len(records), _BATCH.value, seed=0),
             spec,
-            _BATCH.value,
-            config.data.shuffle_buffer,
             seed=0,
-            epoch=0,
-            augmentation=loop.make_augmentation(config, spec),
+            augmentation=build.make_augmentation(config, spec),
         )
-        batches = iter(distribute(batches, strategy))
     else:
         batches = itertools.repeat(_batch_in_memory())
-    return lambda: float(step(next(batches))["loss"])
+    return lambda: step(batches, [0.0, 0.0])[0]["loss"]
 
 
 def _batch_in_memory():

@@ -7,9 +7,9 @@ python prepare.py --source=synthetic --count=4000 --image_size=160 \
     --out=data/quickstart
 python train.py
 
-Expected: 168 mm MPJPE and 107 mm PA-MPJPE on the 400 people of
+Expected: 164 mm MPJPE and 106 mm PA-MPJPE on the 400 people of
 data/quickstart/test, where the training data's mean pose has 285 and 202.
-Measured on 2026-11-22 on 2 CPU cores, 8 minutes.
+Measured on 2026-11-22 on 2 CPU cores, 7 minutes.
 """
 
 from keras_pose.config import Config

@@ -7,6 +7,8 @@ import warnings
 import keras
 from keras import applications
 
+BACKBONE = "backbone"  # its layer's name in a network
+
 
 class Backbone(typing.NamedTuple):
     """A backbone, and the pixels that its published weights expect.
@@ -99,7 +101,7 @@ def make_backbone(make, weights, input_size):
         input_size: Side of the input, px.
 
     Returns:
-        A keras.Model named "backbone".
+        A keras.Model named `BACKBONE`.
 
     Raises:
         ValueError: The file is no weights file of this backbone.
@@ -119,7 +121,7 @@ def make_backbone(make, weights, input_size):
         if weights is not None:
             _load_weights(backbone, weights)
     # EfficientNetV2 takes no name of ours.
-    return keras.Model(backbone.inputs, backbone.outputs, name="backbone")
+    return keras.Model(backbone.inputs, backbone.outputs, name=BACKBONE)
 
 
 def _load_weights(backbone, path):

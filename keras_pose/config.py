@@ -17,7 +17,10 @@ class DataConfig:
     validation: tuple[str, ...] = ()  # likewise; none: no validation
     skeleton: str = "h36m_17"  # joints of the network, see skeleton.py
     box_margin: float = 1.2  # side of the crop over the box's longer side
-    shuffle_buffer: int = 2048  # encoded images held in memory
+    # How several workers share it: "record", the same batches for any number of
+    # workers, or "file", each reads a part of the files alone.
+    shard_by: str = "record"
+    damaged_records: int = 0  # left out, before more of them stop the run
 
 
 @dataclasses.dataclass(slots=True)
@@ -52,6 +55,9 @@ class ModelConfig:
 
     backbone: str = "resnet50"
     weights: str = ""  # "" from scratch, "imagenet", or a weights file
+    # A network to start from, a .keras file or the folder of a run; what it
+    # shares with this one is taken over, joints by their names.
+    initial: str = ""
     input_size: int = 256  # px
     head: str = "integral"  # or "regression"
     deconv_layers: int = 3
@@ -107,14 +113,34 @@ class LossConfig:
 class TrainConfig:
     """How long, how fast, how many."""
 
-    batch_size: int = 16  # global, over all replicas
+    batch_size: int = 16  # samples of a step
+    batch_size_per: str = "run"  # over all replicas together, or "replica"
+    accumulation: int = 1  # parts of a batch, which are computed in turn
     epochs: int = 25
     steps_per_epoch: int = 0  # 0: once through the training data
-    optimizer: str = "adam"  # or "adamw", "sgd", see training/optimizer.py
-    learning_rate: float = 1e-3
-    schedule: str = "constant"  # or "cosine", down to 0 at the last step
+    deterministic: bool = False  # the same bits every time; slower on GPUs
+    precision: str = "float32"  # or "mixed_bfloat16", "mixed_float16"
+    batch_norm: str = "synchronized"  # over replicas; or "local", "frozen"
+    optimizer: str = "adam"  # or "adamw", "lamb", "lion", "sgd"
+    learning_rate: float = 1e-3  # the highest
+    backbone_rate: float = 1.0  # the backbone's learning rate over the head's
+    frozen: tuple[str, ...] = ()  # layers left as they are: "backbone", "conv*"
+    frozen_epochs: int = 0  # so many of the first; 0: the whole run
+    momentum: float = 0.9  # of "sgd"
+    weight_decay: float = 0.0  # of kernels, share a step at learning rate 1
+    clip_norm: float = 0.0  # the longest gradient of all weights; 0: any
+    ema: float = 0.0  # of the weights that are scored and saved; 0: the last
+    schedule: str = "constant"  # or "cosine", "step", "exponential"
+    schedule_steps: tuple[float, ...] = (0.7, 0.9)  # "step": shares of the run
+    schedule_factor: float = 0.1  # "step": at each; "exponential": at the end
     warmup_steps: int = 0  # linear from 0
+    skipped_steps: int = 10  # not finite, before more of them stop the run
     validation_every: int = 1  # epochs between validations
+    patience: int = 0  # validations in a row without a better score; 0: any
+    checkpoint_minutes: float = 10.0  # within an epoch; each ends in one
+    checkpoints_kept: int = 2
+    histograms_every: int = 0  # epochs between those of the weights; 0: none
+    pictures: int = 8  # validation samples drawn after each validation
     seed: int = 0
 
 
@@ -137,26 +163,62 @@ def check(config):
     Raises:
         ValueError: Names the field, the rule and the value.
     """
+    _check_numbers(config)
+    _check_choices(config)
+    if not 0 <= config.train.seed < 2**32:
+        raise ValueError(
+            f"`train.seed` must be in [0, 2^32). Received: {config.train.seed}"
+        )
+    if not config.data.train:
+        raise ValueError(
+            "`data.train` must name at least one folder made by prepare.py. "
+            "Received: ()"
+        )
+    _check_augmentation(config.augmentation)
+    _check_losses(config)
+    _check_train(config.train)
+
+
+def _check_numbers(config):
+    data, model = config.data, config.model
+    loss, train = config.loss, config.train
     positive = {
-        "data.box_margin": config.data.box_margin,
-        "data.shuffle_buffer": config.data.shuffle_buffer,
-        "model.deconv_filters": config.model.deconv_filters,
-        "model.depth_bins": config.model.depth_bins,
-        "model.metric_size": config.model.metric_size,
-        "model.crop_depth": config.model.crop_depth,
-        "model.temperature": config.model.temperature,
-        "train.batch_size": config.train.batch_size,
-        "train.epochs": config.train.epochs,
-        "train.learning_rate": config.train.learning_rate,
-        "train.validation_every": config.train.validation_every,
+        "data.box_margin": data.box_margin,
+        "model.deconv_filters": model.deconv_filters,
+        "model.depth_bins": model.depth_bins,
+        "model.metric_size": model.metric_size,
+        "model.crop_depth": model.crop_depth,
+        "model.temperature": model.temperature,
+        "train.batch_size": train.batch_size,
+        "train.accumulation": train.accumulation,
+        "train.epochs": train.epochs,
+        "train.learning_rate": train.learning_rate,
+        "train.backbone_rate": train.backbone_rate,
+        "train.schedule_factor": train.schedule_factor,
+        "train.validation_every": train.validation_every,
+        "train.checkpoints_kept": train.checkpoints_kept,
     }
     at_least_0 = {
-        "loss.integral": config.loss.integral,
-        "loss.heatmap": config.loss.heatmap,
-        "loss.uncertainty": config.loss.uncertainty,
-        "loss.bone_length": config.loss.bone_length,
-        "train.steps_per_epoch": config.train.steps_per_epoch,
-        "train.warmup_steps": config.train.warmup_steps,
+        "data.damaged_records": data.damaged_records,
+        "loss.integral": loss.integral,
+        "loss.heatmap": loss.heatmap,
+        "loss.uncertainty": loss.uncertainty,
+        "loss.bone_length": loss.bone_length,
+        "train.steps_per_epoch": train.steps_per_epoch,
+        "train.warmup_steps": train.warmup_steps,
+        "train.frozen_epochs": train.frozen_epochs,
+        "train.weight_decay": train.weight_decay,
+        "train.clip_norm": train.clip_norm,
+        "train.skipped_steps": train.skipped_steps,
+        "train.patience": train.patience,
+        "train.checkpoint_minutes": train.checkpoint_minutes,
+        "train.histograms_every": train.histograms_every,
+        "train.pictures": train.pictures,
+    }
+    below_1 = {
+        "model.batch_norm_momentum": model.batch_norm_momentum,
+        "train.momentum": train.momentum,
+        "train.ema": train.ema,
     }
     for field, value in positive.items():
         if not 0 < value < math.inf:
@@ -164,26 +226,52 @@ def check(config):
     for field, value in at_least_0.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"`{field}` must be at least 0. Received: {value}")
-    _check_augmentation(config.augmentation)
-    if not 0 <= config.train.seed < 2**32:
+    for field, value in below_1.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"`{field}` must be in [0, 1). Received: {value}")
+
+
+def _check_choices(config):
+    for field, value, choices in (
+        ("data.shard_by", config.data.shard_by, ("record", "file")),
+        ("model.volume", config.model.volume, ("metric", "crop")),
+        (
+            "train.batch_size_per",
+            config.train.batch_size_per,
+            ("run", "replica"),
+        ),
+        (
+            "train.precision",
+            config.train.precision,
+            ("float32", "mixed_bfloat16", "mixed_float16"),
+        ),
+        (
+            "train.batch_norm",
+            config.train.batch_norm,
+            ("synchronized", "local", "frozen"),
+        ),
+    ):
+        if value not in choices:
+            *most, last = map(repr, choices)
+            raise ValueError(
+                f"`{field}` must be {', '.join(most)} or {last}. "
+                f"Received: {value!r}"
+            )
+
+
+def _check_train(train):
+    shares = train.schedule_steps
+    if sorted(set(shares)) != list(shares) or not all(
+        0 < x < 1 for x in shares
+    ):
         raise ValueError(
-            f"`train.seed` must be in [0, 2^32). Received: {config.train.seed}"
+            "`train.schedule_steps` must be shares of the run in (0, 1) that "
+            f"rise. Received: {shares}"
         )
-    if not 0 <= config.model.batch_norm_momentum < 1:
+    if train.frozen_epochs and not train.frozen:
         raise ValueError(
-            "`model.batch_norm_momentum` must be in [0, 1). "
-            f"Received: {config.model.batch_norm_momentum}"
-        )
-    if not config.data.train:
-        raise ValueError(
-            "`data.train` must name at least one folder made by prepare.py. "
-            "Received: ()"
-        )
-    _check_losses(config)
-    if config.model.volume not in ("metric", "crop"):
-        raise ValueError(
-            "`model.volume` must be 'metric' or 'crop'. "
-            f"Received: {config.model.volume!r}"
+            "`train.frozen` must name layers with "
+            f"`train.frozen_epochs={train.frozen_epochs}`. Received: ()"
         )
 
 
@@ -275,8 +363,24 @@ def to_json(config):
     return json.dumps(dataclasses.asdict(config), indent=1)
 
 
+# They change what is kept or shown of a run, not what it learns; that data
+# which have moved are the same, their checksums prove.
+_FREE = {
+    "data": {"train", "validation", "damaged_records"},
+    "train": {
+        "skipped_steps",
+        "checkpoint_minutes",
+        "checkpoints_kept",
+        "histograms_every",
+        "pictures",
+    },
+}
+
+
 def differences(config, text):
     """Fields in which a config differs from the text of an earlier one.
+
+    Those that a run may change when it goes on are none of them.
 
     Returns:
         Rows of "section.field: earlier value -> value of config".
@@ -288,6 +392,8 @@ def differences(config, text):
     for section, fields in json.loads(to_json(config)).items():
         known = {**defaults[section], **earlier.get(section, {})}
         for field, value in fields.items():
+            if field in _FREE.get(section, ()):
+                continue
             old = known[field]
             if old != value:
                 rows.append(f"{section}.{field}: {old!r} -> {value!r}")

@@ -1,13 +1,16 @@
 """What the scripts share: flags, quiet libraries, one clear error."""
 
-import importlib
+import importlib.util
 import logging
 import os
 import sys
+import time
 
 from absl import app
 from absl import flags
 from absl import logging as absl_logging
+
+_BAR_INTERVAL = 0.1  # seconds
 
 
 def run(main, required):
@@ -26,6 +29,8 @@ def run(main, required):
     )
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).addFilter(_is_for_users)
+    # It tells of each kind of device that a machine does not have.
+    logging.getLogger("jax").setLevel(logging.WARNING)
 
     def checked(argv):
         if len(argv) > 1:
@@ -46,13 +51,42 @@ def run(main, required):
     app.run(checked, flags_parser=_parse)
 
 
-def import_tensorflow():
-    """Imports TensorFlow without the lines that it writes on import.
+def choose_backend(*choices):
+    """Settles which backend Keras has; call it before Keras is imported.
 
+    TensorFlow is imported here, without the lines that it writes on import.
     They come from its C++ side before any setting of its own can stop them;
     some look like errors on a machine without a GPU. `TF_CPP_MIN_LOG_LEVEL`
     brings them back.
+
+    Args:
+        *choices: The names of backends that will do.
+
+    Returns:
+        The one that the variable KERAS_BACKEND names, else "tensorflow".
+
+    Raises:
+        ValueError: It is none of the choices.
+        RuntimeError: It is TensorFlow, which is not installed.
     """
+    # Set, so that Keras follows it and no keras.json of the user.
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend not in choices:
+        raise ValueError(
+            f"`KERAS_BACKEND` must be {' or '.join(map(repr, choices))}. "
+            f"Received: {backend!r}"
+        )
+    if backend == "tensorflow":
+        _import_tensorflow()
+    return backend
+
+
+def _import_tensorflow():
+    if importlib.util.find_spec("tensorflow") is None:
+        raise RuntimeError(
+            "TensorFlow is not installed; with KERAS_BACKEND=jax training and "
+            "scoring do without it"
+        )
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -68,15 +102,35 @@ def import_tensorflow():
 
 
 def progress_bar(total, unit):
-    """Keras's progress bar as a function of the number done.
+    """A line in the terminal that says how far something is.
+
+    Args:
+        total: Number at the end.
+        unit: What is counted, in the singular.
 
     Returns:
-        None where no terminal shows it.
+        A function of the number done; None where no terminal shows it.
     """
     if not sys.stdout.isatty():
         return None
-    keras = importlib.import_module("keras")
-    return keras.utils.Progbar(total, unit_name=unit).update
+    start = next_time = time.monotonic()
+    before = None  # done by an earlier run
+
+    def update(done):
+        nonlocal before, next_time
+        before = done - 1 if before is None else before
+        now = time.monotonic()
+        if now < next_time and done < total:
+            return
+        next_time = now + _BAR_INTERVAL
+        left = (total - done) * (now - start) / max(done - before, 1)
+        sys.stdout.write(
+            f"\r{done}/{total} {unit}s, {now - start:.0f} s, "
+            f"{left:.0f} s left\033[K" + "\n" * (done >= total)
+        )
+        sys.stdout.flush()
+
+    return update
 
 
 def _parse(argv):

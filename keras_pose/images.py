@@ -23,6 +23,9 @@ HALVING_ZOOM = 0.5 * (1 + 1e-6)
 # Pillow knows more, among them formats that start other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
+# The last bytes of a whole JPEG: its marker EOI; of a PNG: its chunk IEND.
+_ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")
+
 
 def decode_image(encoded, name, upright=False):
     """Decodes an image file's bytes.
@@ -92,17 +95,21 @@ def decode_checked(encoded):
         (height, width, 3) uint8, RGB.
 
     Raises:
-        ValueError: The bytes are no image. One that ends early is not found
-            out here.
+        ValueError: The bytes are no image, or end too early.
     """
+    if not encoded.endswith(_ENDS):
+        # Cut off, or with something behind it. OpenCV does not tell: some of
+        # its versions fill up what is missing, others refuse both.
+        return decode_image(encoded, "the image")
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = np.frombuffer(encoded, np.uint8)
-    # OpenCV raises an error of its own for nothing at all.
-    image = cv2.imdecode(pixels, flags) if encoded else None
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    except cv2.error as error:  # more pixels than OpenCV's own limit
+        raise ValueError(f"an image must be decodable: {error}") from error
     if image is None:
         raise ValueError(
             f"an image must be a JPEG or PNG. Received: {len(encoded)} bytes, "
-            f"first {bytes(encoded[:8])!r}"
+            f"first {encoded[:8]!r}"
         )
     return image
 

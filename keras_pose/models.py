@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_pose.backbones import BACKBONE
 from keras_pose.backbones import BACKBONES
 from keras_pose.backbones import make_backbone
 from keras_pose.layers import PixelScaling
@@ -9,9 +10,14 @@ from keras_pose.layers import SoftArgmax3D
 
 HEADS = ("integral", "regression")
 _STRIDE = 32
-# Names of the layers that `with_logits` finds again.
+# Names of the layers that are found again.
 _LOGITS = "logits"
 _SOFT_ARGMAX = "soft_argmax"
+_PIXEL_SCALING = "pixel_scaling"
+_HEATMAPS, _JOINTS = "heatmaps", "joints"
+# The last layers with weights of each head. Their outputs are (..., J * n), all
+# n of a joint together: its depth bins, or its x, y, z.
+JOINT_LAYERS = (_HEATMAPS, _JOINTS)
 
 
 def pose_net(
@@ -76,7 +82,7 @@ def pose_net(
     image = keras.Input(
         (input_size, input_size, 3), dtype="uint8", name="image"
     )
-    pixels = PixelScaling(scaling, name="pixel_scaling")(image)
+    pixels = PixelScaling(scaling, name=_PIXEL_SCALING)(image)
     backbone = make_backbone(make, weights, input_size)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -120,8 +126,39 @@ def with_logits(model):
 
 def soft_argmax_of(model):
     """The network's SoftArgmax3D, None with a regression head."""
+    return _layer_of(model, _SOFT_ARGMAX)
+
+
+def pixel_scaling_of(model):
+    """The network's PixelScaling."""
+    return _layer_of(model, _PIXEL_SCALING)
+
+
+def backbone_of(model):
+    """The network's backbone, None where a model has none."""
+    return _layer_of(model, BACKBONE)
+
+
+def layers_of(model):
+    """All layers of a network: its own, its backbone's, and the backbone."""
     for layer in model.layers:
-        if layer.name == _SOFT_ARGMAX:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+
+
+def batch_norms_of(model):
+    """Every batch norm of a network."""
+    return [
+        layer
+        for layer in layers_of(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def _layer_of(model, name):
+    for layer in model.layers:
+        if layer.name == name:
             return layer
     return None
 
@@ -174,7 +211,7 @@ def _logits(features, num_joints, depth_bins, initializer):
         num_joints * depth_bins,
         1,
         kernel_initializer=initializer,
-        name="heatmaps",
+        name=_HEATMAPS,
     )(features)
     height, width = x.shape[1:3]
     # Depth fastest: 12 % faster on a CPU than joints fastest.
@@ -196,7 +233,7 @@ def _regression_head(features, num_joints):
         num_joints * 3,
         bias_initializer=keras.initializers.Constant(0.5),
         dtype="float32",
-        name="joints",
+        name=_JOINTS,
     )(x)
     pose = keras.layers.Reshape((num_joints, 3), dtype="float32", name="pose")
     return {"pose": pose(x)}

@@ -14,46 +14,62 @@ SIDE_COLOURS = {
 _CELL = 256  # px, of an image in a contact sheet
 
 
-def draw_skeleton(image, joints_px, skeleton):
+def draw_skeleton(
+    image, joints_px, skeleton, known=None, colour=None, outline=(255, 255, 255)
+):
     """Draws a pose on a copy of an image.
 
     Args:
         image: (height, width, 3) uint8, RGB.
         joints_px: (J, 2) px.
         skeleton: Its Skeleton.
+        known: (J,) bool, the joints that are drawn, with the bones between
+            them; by default all.
+        colour: RGB of all bones; by default each has the colour of its side.
+        outline: RGB of what surrounds them.
 
     Returns:
         (height, width, 3) uint8.
     """
+    if known is None:
+        known = np.ones(skeleton.num_joints, bool)
+    # A joint at the camera itself is nowhere in the image.
+    known = known & np.isfinite(joints_px).all(axis=-1)
     canvas = image.copy()
-    extent = np.ptp(joints_px, axis=0).max()
+    if not known.any():
+        return canvas
+    # Far outside the picture OpenCV counts past its integers.
+    joints_px = np.clip(np.where(known[:, None], joints_px, 0), -1e6, 1e6)
+    extent = min(np.ptp(joints_px[known], axis=0).max(), 2 * max(image.shape))
     thickness = max(1, round(extent / 100))
     shift = 4  # OpenCV draws at 1/16 of a pixel
-    # Far outside the picture OpenCV counts past its integers.
-    joints_px = np.clip(joints_px, -1e6, 1e6)
     points = np.round(joints_px * 2**shift).astype(int)
-    for width, lighter in ((2 * thickness + 2, True), (2 * thickness, False)):
+    colours = [
+        SIDE_COLOURS[skeleton.side(joint)] if colour is None else colour
+        for joint in range(skeleton.num_joints)
+    ]
+    for outer in (True, False):
         for parent, child in skeleton.bones:
-            colour = SIDE_COLOURS[skeleton.side(child)]
-            cv2.line(
+            if known[parent] and known[child]:
+                cv2.line(
+                    canvas,
+                    points[parent].tolist(),
+                    points[child].tolist(),
+                    outline if outer else colours[child],
+                    2 * thickness + 2 * outer,
+                    cv2.LINE_AA,
+                    shift,
+                )
+        for joint in np.flatnonzero(known):
+            cv2.circle(
                 canvas,
-                points[parent].tolist(),
-                points[child].tolist(),
-                (255, 255, 255) if lighter else colour,
-                width,
+                points[joint].tolist(),
+                2 * thickness + outer << shift,
+                outline if outer else colours[joint],
+                -1,
                 cv2.LINE_AA,
                 shift,
             )
-    for index, point in enumerate(points):
-        cv2.circle(
-            canvas,
-            point.tolist(),
-            2 * thickness << shift,
-            SIDE_COLOURS[skeleton.side(index)],
-            -1,
-            cv2.LINE_AA,
-            shift,
-        )
     return canvas
 
 

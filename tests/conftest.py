@@ -1,4 +1,7 @@
+import os
 import pathlib
+import subprocess
+import sys
 
 import cv2
 import hypothesis
@@ -27,6 +30,25 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"the real data sets are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def interpreter_of():
+    """Gives `backend -> path` of a Python that has it; skips without one.
+
+    KERAS_POSE_TORCH_PYTHON and KERAS_POSE_JAX_PYTHON name others than this.
+    """
+
+    def find(backend):
+        variable = f"KERAS_POSE_{backend.upper()}_PYTHON"
+        python = os.environ.get(variable, sys.executable)
+        code = "import importlib.util, sys; sys.exit(not all(map("
+        code += f"importlib.util.find_spec, ({backend!r}, 'keras', 'pytest'))))"
+        if subprocess.run([python, "-c", code], check=False).returncode:
+            pytest.skip(f"{python} has no {backend}; set {variable}")
+        return python
+
+    return find
 
 
 @pytest.fixture

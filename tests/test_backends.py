@@ -20,6 +20,10 @@ from keras_pose import heatmap_loss
 from keras_pose import layers
 from keras_pose import losses
 from keras_pose import models
+from keras_pose.config import TrainConfig
+from keras_pose.training.optimizer import averaged
+from keras_pose.training.optimizer import clip
+from keras_pose.training.optimizer import make_optimizer
 
 ROOT = pathlib.Path(__file__).parents[1]
 WEIGHTS, NET, ARRAYS = "net.weights.h5", "net.keras", "arrays.npz"
@@ -105,6 +109,73 @@ def outputs_of(net, image, true, weight):
     }
 
 
+def train(net, optimizer, gradient_of_values):
+    """Five steps with clipped gradients, on JAX by its stateless functions."""
+
+    def gradients(values):
+        return clip(gradient_of_values(values), 2.0)[0]
+
+    variables = net.trainable_variables
+    if keras.backend.backend() != "jax":
+        for _ in range(5):
+            optimizer.apply(gradients([v.value for v in variables]), variables)
+        return
+    import jax
+
+    @jax.jit
+    def step(values, state):
+        return optimizer.stateless_apply(state, gradients(values), values)
+
+    values = [variable.value for variable in variables]
+    state = [variable.value for variable in optimizer.variables]
+    for _ in range(5):
+        values, state = step(values, state)
+    for variable, value in zip(
+        [*variables, *optimizer.variables], [*values, *state], strict=True
+    ):
+        variable.assign(value)
+
+
+def trained(name):
+    """Weights, their averages and the rate after steps of an optimizer."""
+    image = keras.Input((3,))
+    inner = keras.Model(image, keras.layers.Dense(4)(image), name="backbone")
+    net = keras.Model(image, keras.layers.Dense(2)(inner(image)))
+    rng = np.random.default_rng(3)
+    net.set_weights([rng.normal(0, 1, w.shape) for w in net.weights])
+    targets = [np.float32(rng.normal(0, 1, w.shape)) for w in net.weights]
+    settings = TrainConfig(
+        optimizer=name,
+        learning_rate=0.1,
+        schedule="cosine",
+        warmup_steps=2,
+        ema=0.8,
+        backbone_rate=0.25,
+        weight_decay=0.1,
+    )
+    optimizer = make_optimizer(settings, net, total_steps=8)
+
+    def gradients(values):  # of the squared distance to the targets
+        pairs = zip(values, targets, strict=True)
+        return [2 * (value - target) for value, target in pairs]
+
+    train(net, optimizer, gradients)
+    arrays = {f"weight{i}": w for i, w in enumerate(net.get_weights())}
+    with averaged(optimizer, net):
+        arrays |= {f"mean{i}": w for i, w in enumerate(net.get_weights())}
+    arrays["rate"] = keras.ops.convert_to_numpy(optimizer.learning_rate)
+    return {f"{name}_{key}": array for key, array in arrays.items()}
+
+
+def trained_by_all():
+    """What every optimizer does."""
+    return {
+        key: array
+        for name in ("adam", "adamw", "lamb", "lion", "sgd")
+        for key, array in trained(name).items()
+    }
+
+
 def main(folder):
     """What another backend does: all from the files, nothing of TensorFlow."""
     assert "tensorflow" not in sys.modules
@@ -121,6 +192,8 @@ def main(folder):
     assert "tensorflow" not in sys.modules
     np.savez(folder / "built.npz", **built)
     np.savez(folder / "read.npz", **read)
+    np.savez(folder / "trained.npz", **trained_by_all())
+    assert "tensorflow" not in sys.modules
 
 
 @pytest.fixture(scope="module")
@@ -144,19 +217,8 @@ def saved(tmp_path_factory):
     return folder, outputs_of(models.with_logits(net), *inputs.values())
 
 
-def interpreter_of(backend):
-    """The interpreter to try a backend with; skips where it lacks it."""
-    variable = f"KERAS_POSE_{backend.upper()}_PYTHON"
-    python = os.environ.get(variable, sys.executable)
-    code = "import importlib.util, sys; sys.exit(not all(map("
-    code += f"importlib.util.find_spec, ({backend!r}, 'keras', 'pytest'))))"
-    if subprocess.run([python, "-c", code], check=False).returncode:
-        pytest.skip(f"{python} has no {backend}; set {variable}")
-    return python
-
-
 @pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_other_backends_agree_with_tensorflow(saved, backend):
+def test_other_backends_agree_with_tensorflow(saved, backend, interpreter_of):
     folder, expected = saved
     environment = {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
     command = [interpreter_of(backend), __file__, str(folder)]
@@ -171,6 +233,15 @@ def test_other_backends_agree_with_tensorflow(saved, backend):
             np.testing.assert_allclose(
                 other[name], array, rtol=1e-4, atol=1e-4, err_msg=name
             )
+    other, expected = np.load(folder / "trained.npz"), trained_by_all()
+    assert set(other) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_allclose(
+            other[name], array, rtol=0, atol=1e-5, err_msg=name
+        )
+    distance = expected["adam_weight0"] - expected["adam_mean0"]
+    assert np.abs(distance).max() > 0.01
+    assert expected["adam_rate"] == pytest.approx(0.05)  # of a half cosine
 
 
 if __name__ == "__main__":

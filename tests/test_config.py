@@ -61,7 +61,8 @@ def test_check_passes_the_defaults_once_there_is_data():
     [
         ("data.train", ()),
         ("data.box_margin", 0),
-        ("data.shuffle_buffer", 0),
+        ("data.shard_by", "shard"),
+        ("data.damaged_records", -1),
         ("model.deconv_filters", 0),
         ("model.depth_bins", -1),
         ("model.metric_size", 0.0),
@@ -84,6 +85,26 @@ def test_check_passes_the_defaults_once_there_is_data():
         ("train.learning_rate", float("nan")),
         ("train.warmup_steps", -1),
         ("train.validation_every", 0),
+        ("train.batch_size_per", "worker"),
+        ("train.accumulation", 0),
+        ("train.precision", "float16"),
+        ("train.batch_norm", "off"),
+        ("train.backbone_rate", 0.0),
+        ("train.frozen_epochs", -1),
+        ("train.momentum", 1.0),
+        ("train.weight_decay", -0.1),
+        ("train.clip_norm", float("nan")),
+        ("train.ema", 1.0),
+        ("train.schedule_steps", (0.9, 0.7)),
+        ("train.schedule_steps", (0.5, 0.5)),
+        ("train.schedule_steps", (0.5, 1.0)),
+        ("train.schedule_factor", 0.0),
+        ("train.skipped_steps", -1),
+        ("train.patience", -1),
+        ("train.checkpoint_minutes", -1.0),
+        ("train.checkpoints_kept", 0),
+        ("train.histograms_every", -1),
+        ("train.pictures", -1),
         ("augmentation.backend", "gpu"),
         ("augmentation.flip", 1.5),
         ("augmentation.rotation", -1.0),
@@ -213,6 +234,7 @@ def test_to_json_holds_every_field():
     expected["data"] |= {"train": ["data/h36m"], "validation": []}
     whole = {"integral_epochs": [1, 0], "heatmap_epochs": [1, 0]}
     expected["loss"] |= whole
+    expected["train"] |= {"frozen": [], "schedule_steps": [0.7, 0.9]}
     assert content == expected
     assert content["loss"]["heatmap"] == 10
 
@@ -221,11 +243,11 @@ def test_differences_are_those_of_the_fields():
     earlier = config_lib.to_json(good_config())
     config = good_config()
     assert config_lib.differences(config, earlier) == []
-    config.data.train += ("data/coco",)
-    config.train.epochs = 3
+    config.data.box_margin = 1.5
+    config.train.frozen = ("backbone",)
     assert config_lib.differences(config, earlier) == [
-        "data.train: ['data/h36m'] -> ['data/h36m', 'data/coco']",
-        "train.epochs: 25 -> 3",
+        "data.box_margin: 1.2 -> 1.5",
+        "train.frozen: [] -> ['backbone']",
     ]
 
 
@@ -237,6 +259,21 @@ def test_field_that_the_earlier_run_did_not_know_had_its_default():
     config.train.seed = 3
     rows = config_lib.differences(config, json.dumps(earlier))
     assert rows == ["train.seed: 0 -> 3"]
+
+
+def test_what_is_kept_of_a_run_may_change_when_it_goes_on():
+    earlier = config_lib.to_json(good_config())
+    config = good_config()
+    config.data.train = ("data/moved_h36m",)
+    config.data.damaged_records = 5
+    config.train.checkpoints_kept = 7
+    config.train.checkpoint_minutes = 1.0
+    config.train.skipped_steps = 0
+    config.train.histograms_every = 2
+    config.train.pictures = 0
+    assert config_lib.differences(config, earlier) == []
+    config.train.patience = 1
+    assert len(config_lib.differences(config, earlier)) == 1
 
 
 def test_field_that_is_gone_is_a_difference_where_it_did_something():

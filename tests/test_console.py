@@ -1,7 +1,9 @@
+import io
 import logging
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -129,3 +131,52 @@ def test_prepare_names_the_sources_it_knows(tmp_path):
 def test_only_tensorflow_s_own_progress_is_hidden(place, level, shown):
     record = logging.LogRecord("absl", level, place, 1, "", None, None)
     assert console._is_for_users(record) == shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """What a terminal was sent; time passes by the second."""
+    times = iter(range(1000))
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(times))
+    terminal = Terminal()
+    # pytest itself sets sys.stdout between this and the test.
+    monkeypatch.setattr(console, "sys", types.SimpleNamespace(stdout=terminal))
+    return terminal
+
+
+def test_a_bar_says_what_is_done_and_left(terminal):
+    update = console.progress_bar(4, "image")
+    for done in (1, 2, 4):
+        update(done)
+    # A second for each call, the first of them for the first image.
+    assert terminal.getvalue() == (
+        "\r1/4 images, 1 s, 3 s left\033[K"
+        "\r2/4 images, 2 s, 2 s left\033[K"
+        "\r4/4 images, 3 s, 0 s left\033[K\n"
+    )
+
+
+def test_a_bar_expects_the_rest_to_take_as_long_as_this_run(terminal):
+    update = console.progress_bar(100, "image")
+    update(51)  # 50 of an earlier run, and one of this
+    assert "1 s, 49 s left" in terminal.getvalue()
+
+
+def test_a_bar_is_not_drawn_for_every_one(terminal, monkeypatch):
+    monkeypatch.setattr(console, "_BAR_INTERVAL", 2.5)
+    update = console.progress_bar(8, "image")
+    for done in range(1, 9):
+        update(done)
+    shown = [line.split("/")[0] for line in terminal.getvalue().split("\r")[1:]]
+    assert shown == ["1", "4", "7", "8"]
+
+
+def test_no_bar_is_drawn_into_a_file(monkeypatch):
+    file = types.SimpleNamespace(stdout=io.StringIO())
+    monkeypatch.setattr(console, "sys", file)
+    assert console.progress_bar(4, "image") is None

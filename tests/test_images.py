@@ -158,6 +158,40 @@ def test_decode_checked_gives_what_pillow_gives(file_format):
     )
 
 
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("left", [0.5, 0.98])
+def test_decode_checked_refuses_what_ends_early(file_format, left):
+    noise = np.random.default_rng(0).integers(0, 256, (33, 47, 3), np.uint8)
+    photo = encoded(noise, file_format)
+    with pytest.raises(ValueError, match="damaged|not an image|decodable"):
+        images.decode_checked(photo[: int(left * len(photo))])
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_decode_checked_takes_what_has_something_behind_it(file_format):
+    flat = np.full((9, 9, 3), 200, np.uint8)
+    photo = encoded(flat, file_format) + bytes(5)
+    np.testing.assert_allclose(images.decode_checked(photo), flat, atol=1)
+
+
+def test_decode_checked_refuses_a_png_of_more_pixels_than_fit():
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content)
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", checksum)
+        )
+
+    side = 2**17
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    bomb += chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+    with pytest.raises(ValueError, match="must be decodable"):
+        images.decode_checked(bomb)
+
+
 def test_decode_checked_refuses_what_is_no_image():
     with pytest.raises(ValueError, match="9 bytes, first b'<html>no'"):
         images.decode_checked(b"<html>no!")

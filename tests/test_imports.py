@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "keras_pose": "",
     "keras_pose.config": "",
     "keras_pose.skeleton": "",
+    "keras_pose.durable": "",
     "keras_pose.console": "absl",
     # These run before anything is installed.
     "keras_pose.environment": "",
@@ -31,12 +32,32 @@ MAY_IMPORT = {
         keras_pose.layers""",
     "keras_pose.backbones": "keras",
     "keras_pose.models": "keras keras_pose.layers keras_pose.backbones",
-    "keras_pose.data": """numpy tensorflow keras_pose.geometry
-        keras_pose.images keras_pose.skeleton keras_pose.data""",
+    # Without TensorFlow, so that a machine with JAX alone trains, and so that
+    # preparing and scoring begin at once.
+    "keras_pose.data": "",
+    "keras_pose.data.example_proto": "google.protobuf",
+    "keras_pose.data.records": """numpy google.protobuf keras_pose.skeleton
+        keras_pose.data.example_proto keras_pose.data.tfrecord""",
+    "keras_pose.data.store": """numpy keras_pose.images keras_pose.data.records
+        keras_pose.data.tfrecord""",
+    "keras_pose.data.order": "numpy",
+    "keras_pose.data.conversion": """numpy keras_pose.geometry.camera
+        keras_pose.images keras_pose.data.records keras_pose.data.tfrecord""",
+    "keras_pose.data.examples": """numpy keras_pose.geometry.crop
+        keras_pose.geometry.volume keras_pose.data.augmentation
+        keras_pose.data.augmentation_host""",
+    "keras_pose.data.threads": """keras_pose.data.augmentation
+        keras_pose.data.examples""",
+    "keras_pose.data.pipeline": """numpy tensorflow
+        keras_pose.data.augmentation keras_pose.data.examples
+        keras_pose.data.threads""",
+    "keras_pose.data.augmentation_graph": """numpy tensorflow keras_pose.images
+        keras_pose.geometry.crop keras_pose.data.jpeg_graph""",
     "keras_pose.data.sample": "numpy",
     "keras_pose.data.augmentation": "numpy keras_pose.geometry.crop",
     "keras_pose.data.augmentation_host": "numpy cv2 keras_pose.images",
     "keras_pose.data.imgaug_backend": "numpy imgaug keras_pose.images",
+    "keras_pose.data.tfrecord": "google_crc32c",
     "keras_pose.data.jpeg_graph": "numpy tensorflow",
     "keras_pose.data.objects": "numpy cv2",
     "keras_pose.data.sources": """numpy keras_pose.skeleton
@@ -45,10 +66,10 @@ MAY_IMPORT = {
     "keras_pose.data.sources.h36m_c2f": """numpy keras_pose.images
         keras_pose.skeleton keras_pose.data.sample keras_pose.data.sources""",
     # It alone joins the renderer to the records.
-    "keras_pose.data.synthetic": """tensorflow PIL keras_pose.images
+    "keras_pose.data.synthetic": """PIL keras_pose.images
         keras_pose.visualization keras_pose.skeleton keras_pose.data.conversion
-        keras_pose.data.records keras_pose.synthesis.scene
-        keras_pose.synthesis.workers""",
+        keras_pose.data.records keras_pose.data.store keras_pose.data.tfrecord
+        keras_pose.synthesis.scene keras_pose.synthesis.workers""",
     # Without TensorFlow, whose import would cost every worker seconds.
     "keras_pose.synthesis": "",
     "keras_pose.synthesis.draws": "numpy",
@@ -90,16 +111,52 @@ MAY_IMPORT = {
     "keras_pose.evaluation.metrics": "numpy keras_pose.geometry",
     "keras_pose.serving": """numpy keras tensorflow keras_pose.geometry
         keras_pose.images keras_pose.data keras_pose.serving""",
-    "keras_pose.serving.artefacts": "numpy keras_pose.pose_spec",
+    "keras_pose.serving.artefacts": """numpy keras_pose.durable
+        keras_pose.pose_spec""",
     "keras_pose.prediction": """numpy keras_pose.geometry keras_pose.images
         keras_pose.skeleton keras_pose.serving.artefacts""",
     "keras_pose.visualization": "numpy cv2",
-    "keras_pose.training": """numpy keras tensorflow absl keras_pose.config
-        keras_pose.skeleton keras_pose.geometry.volume keras_pose.pose_spec
-        keras_pose.losses keras_pose.heatmap_loss keras_pose.models
-        keras_pose.data
-        keras_pose.evaluation keras_pose.serving.artefacts
-        keras_pose.visualization keras_pose.training""",
+    # What a person watches runs on any backend, without TensorFlow.
+    "keras_pose.tracking": "",
+    "keras_pose.tracking.pace": "",
+    "keras_pose.tracking.progress": "keras_pose.tracking.pace",
+    "keras_pose.tracking.manifest": """keras_pose.__version__
+        keras_pose.data.records keras_pose.durable""",
+    "keras_pose.tracking.comparison": """numpy cv2 PIL
+        keras_pose.evaluation.metrics keras_pose.visualization""",
+    "keras_pose.tracking.report": """keras_pose.durable
+        keras_pose.tracking.journal_files keras_pose.tracking.manifest
+        keras_pose.tracking.report_charts keras_pose.tracking.report_page
+        keras_pose.tracking.report_tables""",
+    "keras_pose.tracking.report_charts": "numpy",
+    "keras_pose.tracking.report_page": "",
+    "keras_pose.tracking.report_tables": """keras_pose.config
+        keras_pose.tracking.report_page""",
+    "keras_pose.tracking.journal_files": """absl tensorboard
+        keras_pose.data.tfrecord keras_pose.durable""",
+    "keras_pose.tracking.journal": """numpy cv2 tensorboard
+        keras_pose.durable keras_pose.tracking.journal_files""",
+    # Training knows no backend, but for the modules that are one.
+    "keras_pose.training": """numpy keras absl keras_pose.config
+        keras_pose.durable keras_pose.skeleton keras_pose.geometry
+        keras_pose.pose_spec keras_pose.losses keras_pose.heatmap_loss
+        keras_pose.models keras_pose.data keras_pose.evaluation
+        keras_pose.serving.artefacts keras_pose.visualization
+        keras_pose.tracking keras_pose.training""",
+    "keras_pose.training.schedule": "keras",
+    "keras_pose.training.freezing": "keras_pose.models",
+    "keras_pose.training.optimizer": """keras keras_pose.models
+        keras_pose.training""",
+    "keras_pose.training.strategy": "tensorflow",
+    "keras_pose.training.batch_norm": "tensorflow keras_pose.models",
+    "keras_pose.training.fused_adam": "keras tensorflow",
+    "keras_pose.training.step": """numpy tensorflow
+        keras_pose.data.augmentation_graph keras_pose.training""",
+    "keras_pose.training.tensorflow_engine": """numpy tensorflow
+        keras_pose.data.pipeline keras_pose.training""",
+    "keras_pose.training.jax_engine": """numpy absl jax
+        keras_pose.data.threads keras_pose.training.jax_step""",
+    "keras_pose.training.jax_step": "jax keras keras_pose.training",
     # The scripts answer --help at once: all else waits for their flags.
     "train": "absl ml_collections keras_pose.console",
     "augment": "absl ml_collections keras_pose.console",
@@ -110,10 +167,15 @@ MAY_IMPORT = {
 }
 # part: what it may import besides, inside a function
 MAY_IMPORT_LATE = {
+    # Only for the backends that are these.
+    "keras_pose.data.examples": """keras_pose.data.augmentation_graph
+        keras_pose.data.imgaug_backend""",
     # An artefact of one kind is loaded without the tools of the others.
     "keras_pose.serving.artefacts": """keras tensorflow ai_edge_litert
         keras_pose.layers""",
     "keras_pose.visualization": "matplotlib",
+    "keras_pose.tracking.report_charts": "matplotlib",
+    "keras_pose.training.preview": "keras_pose.data.augmentation_graph",
     "train": "keras_pose.training",
     "augment": "PIL keras_pose.training",
     "evaluate": """keras_pose.data keras_pose.evaluation
@@ -223,6 +285,15 @@ def test_tables_allow_only_what_is_used(table, when):
         ("keras_pose.models", "from keras_pose.config import Config"),
         ("keras_pose.data.pipeline", "from keras_pose.training import step"),
         ("keras_pose.data.records", "from keras_pose import config"),
+        ("keras_pose.data.records", "import tensorflow"),
+        ("keras_pose.data.store", "import tensorflow"),
+        ("keras_pose.data.order", "from keras_pose.data import store"),
+        ("keras_pose.data.examples", "import tensorflow"),
+        (
+            "keras_pose.data.examples",
+            "from keras_pose.data import augmentation_graph",
+        ),
+        ("keras_pose.data.threads", "def f():\n import tensorflow"),
         ("keras_pose.data.sources.mmpose", "import tensorflow"),
         ("keras_pose.data.sources.mmpose", "import h5py"),
         ("keras_pose.data.sample", "import tensorflow"),
@@ -253,6 +324,8 @@ def test_tables_allow_only_what_is_used(table, when):
         ("keras_pose.prediction", "import tensorflow"),
         ("keras_pose.visualization", "from matplotlib.figure import Figure"),
         ("keras_pose.training.loop", "import keras_pose.console"),
+        ("keras_pose.training.optimizer", "import tensorflow as tf"),
+        ("keras_pose.training.freezing", "import tensorflow as tf"),
         ("train", "from keras_pose.training.loop import fit"),
         ("keras_pose", "from keras_pose import layers"),
     ],
@@ -275,7 +348,10 @@ def f():
     assert imports_of(source, "m") == ({"os", "a.b", "c.d"}, {"g", "i.j"})
 
 
-def test_config_is_seen_by_training_alone():
+def test_config_is_seen_by_training_and_its_tracking_alone():
     rows = MAY_IMPORT.items() | MAY_IMPORT_LATE.items()
     readers = {p for p, row in rows if "keras_pose.config" in row.split()}
-    assert readers == {"keras_pose.training"}
+    assert readers
+    parts = "keras_pose.training", "keras_pose.tracking"
+    for reader in readers:
+        assert any(within(reader, part) for part in parts)

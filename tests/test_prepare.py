@@ -162,10 +162,46 @@ def test_subjects_of_a_data_set_on_disk_are_kept(prepare, tmp_path, crops_root):
     ]
     shards = [str(path) for path in out.glob("*.tfrecord")]
     names = [
-        records.decode(record, 17)["name"].numpy()
+        records.decode(record.numpy(), 17)["name"]
         for record in tf.data.TFRecordDataset(shards)
     ]
     assert names == [b"S1_Posing.1_000000.jpg", b"S1_Posing.1_000002.jpg"]
+
+
+PREPARED_WITHOUT_TENSORFLOW = """
+import runpy, sys
+try:
+    runpy.run_path("prepare.py", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+loaded = {name.partition(".")[0] for name in sys.modules}
+assert "keras_pose" in loaded
+assert not loaded & {"tensorflow", "keras"}, loaded
+"""
+
+
+@pytest.mark.parametrize("source", ["h36m_c2f", "synthetic"])
+def test_preparing_needs_no_tensorflow(tmp_path, crops_root, source):
+    flags = {
+        "h36m_c2f": [f"--root={crops_root}"],
+        "synthetic": ["--count=1", "--image_size=64", "--processes=1"],
+    }[source]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PREPARED_WITHOUT_TENSORFLOW,
+            f"--source={source}",
+            f"--out={tmp_path}/out",
+            *flags,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out").rglob("dataset.json"))
 
 
 @pytest.mark.slow

@@ -100,6 +100,26 @@ def test_joints_that_coincide_are_drawn(image):
     assert (drawn[50, 50] != 200).any()
 
 
+def test_unknown_joints_and_their_bones_are_not_drawn(image):
+    joints, known = JOINTS_PX.copy(), np.ones(17, bool)
+    joints[13], known[13] = np.nan, False  # the left wrist
+    drawn = visualization.draw_skeleton(image, joints, H36M_17, known)
+    assert (drawn[30:50, 250:280] == 200).all()
+    assert tuple(drawn[45, 200]) == LEFT  # the upper arm
+    nothing = visualization.draw_skeleton(image, joints, H36M_17, known & False)
+    np.testing.assert_array_equal(nothing, image)
+
+
+def test_a_pose_can_be_of_one_colour_and_outline(image):
+    drawn = visualization.draw_skeleton(
+        image, JOINTS_PX, H36M_17, colour=(1, 2, 3), outline=(9, 8, 7)
+    )
+    for x, y in JOINTS_PX.astype(int):
+        assert tuple(drawn[y, x]) == (1, 2, 3)
+    assert (drawn == (9, 8, 7)).all(axis=2).any()
+    assert not (drawn == LEFT).all(axis=2).any()
+
+
 SMALL = JOINTS_PX / 5  # 60 px wide
 
 
@@ -226,3 +246,17 @@ def middle_of(colour, picture):
     """Mean row and column of a colour, as shares of the picture."""
     places = np.argwhere((picture == colour).all(axis=2))
     return places.mean(axis=0) / picture.shape[:2]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e12, 3.6e11])
+def test_joint_far_out_or_nowhere_spoils_no_picture(image, value):
+    joints = JOINTS_PX.copy()
+    joints[13] = value  # a wrist
+    drawn = visualization.draw_skeleton(image, joints, H36M_17)
+    plain = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
+    if not np.isfinite(value):
+        # But for the lower arm all is as it was.
+        arm = slice(30, 70), slice(205, 300)
+        plain[arm] = drawn[arm]
+        np.testing.assert_array_equal(drawn, plain)
+    assert (drawn != image).any()

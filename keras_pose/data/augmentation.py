@@ -164,7 +164,7 @@ class Augmentation:
                 "Received: none"
             )
 
-    def draw(self, seed, epoch, number):
+    def draw(self, seed, positions):
         """Draws the Change of images; a function of the arguments alone.
 
         Each operation has its own draws: to switch one on leaves the others
@@ -172,13 +172,12 @@ class Augmentation:
 
         Args:
             seed: Of the run.
-            epoch: Number of the epoch.
-            number: (...) int, place of the image in the epoch.
+            positions: (...) int, of the images in the run, see `Order`.
 
         Returns:
-            A Change whose leading dimensions are those of `number`.
+            A Change whose leading dimensions are those of `positions`.
         """
-        values = _uniform(seed, epoch, np.asarray(number))
+        values = _uniform(seed, np.asarray(positions))
         used = 0
 
         def numbers(count=None):
@@ -252,17 +251,15 @@ class Augmentation:
         return kernel / kernel.sum(axis=(-2, -1), keepdims=True)
 
 
-def _uniform(seed, epoch, number):
+def _uniform(seed, positions):
     """All random numbers of images, (..., _NUM_DRAWS) in [0, 1).
 
     SplitMix64, whose n-th number is a hash of n: Steele, Lea, Flood, "Fast
     Splittable Pseudorandom Number Generators", 2014. NumPy's own generators
     must be made anew for every image, which takes ten times as long.
     """
-    place = number[..., None] * _NUM_DRAWS + np.arange(1, _NUM_DRAWS + 1)
-    key = np.zeros(1, np.uint64)
-    for part in (seed % 2**64, epoch):
-        key = _mixed(key + np.uint64(part) + _GAMMA)
+    place = positions[..., None] * _NUM_DRAWS + np.arange(1, _NUM_DRAWS + 1)
+    key = _mixed(np.array([seed % 2**64], np.uint64) + _GAMMA)
     bits = _mixed(key + place.astype(np.uint64) * _GAMMA)
     return (bits >> np.uint64(11)) * 2.0**-53
 

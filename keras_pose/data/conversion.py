@@ -1,14 +1,15 @@
 """Samples to a prepared data set: every sample checked, all or nothing."""
 
+import itertools
 import os
 import shutil
 import tempfile
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pose import images
 from keras_pose.data import records
+from keras_pose.data import tfrecord
 from keras_pose.geometry import camera
 
 # How far the projection of the 3D joints may lie from the 2D joints on
@@ -22,7 +23,7 @@ BONE_LENGTHS_MM = (50.0, 1000.0)
 
 
 def convert(source, out, samples_per_shard=1000, progress=None):
-    """Writes a source's samples as a data set that `pipeline` reads.
+    """Writes a source's samples as a data set.
 
     Everything is written to a temporary folder beside `out`, which takes its
     name when it is whole.
@@ -65,33 +66,30 @@ def convert(source, out, samples_per_shard=1000, progress=None):
 def _write(source, folder, samples_per_shard, progress):
     skeleton = source.skeleton
     num_shards = -(-source.count // samples_per_shard)
-    shards, lengths, count = [], BoneLengths(skeleton), 0
-    writer = path = None
-    for sample in source.samples:
-        check_sample(sample, skeleton)
-        if count % samples_per_shard == 0:
-            if writer:
-                writer.close()
-                shards.append(records.shard_row(path, samples_per_shard))
-            path = shard_path(folder, len(shards), num_shards)
-            writer = tf.io.TFRecordWriter(path)
-        writer.write(records.encode(sample, skeleton.num_joints))
-        lengths.add(sample.joints_mm, sample.weight_3d)
-        count += 1
-        if progress:
-            progress(count)
+    shards, lengths, bones, count = [], [], BoneLengths(skeleton), 0
+    samples = iter(source.samples)
+    while first := list(itertools.islice(samples, 1)):
+        path = shard_path(folder, len(shards), num_shards)
+        rest = itertools.islice(samples, samples_per_shard - 1)
+        with tfrecord.Writer(path) as writer:
+            for sample in itertools.chain(first, rest):
+                check_sample(sample, skeleton)
+                writer.write(records.encode(sample, skeleton.num_joints))
+                bones.add(sample.joints_mm, sample.weight_3d)
+                count += 1
+                if progress:
+                    progress(count)
+        shards.append(records.shard_row(path, len(writer.lengths)))
+        lengths += writer.lengths
     if count == 0 or count != source.count:
         raise ValueError(
             f"{source.name}: the source must give the {source.count} samples "
             f"it lists, at least one. Received: {count}"
         )
-    writer.close()
-    rest = count - samples_per_shard * len(shards)
-    shards.append(records.shard_row(path, rest))
     info = records.DatasetInfo(
-        source.name, skeleton, count, lengths.mean(), tuple(shards)
+        source.name, skeleton, count, bones.mean(), tuple(shards)
     )
-    records.write_info(folder, info)
+    records.write_info(folder, info, lengths)
     return info
 
 

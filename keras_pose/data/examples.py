@@ -1,93 +1,129 @@
-"""A batch of records to a batch of examples: crops, and labels for them.
+"""Records to examples: crops, and labels for them, a batch at once.
 
-TensorFlow parses; the rest is one call of NumPy a batch. For arrays as small as
-these a graph's many operations take ten times as long.
+NumPy and OpenCV alone, so that it serves every framework. For arrays as small
+as these a graph's many operations take ten times as long.
 """
 
 import numpy as np
-import tensorflow as tf
 
-from keras_pose import images
-from keras_pose.data import records
+from keras_pose.data import augmentation_host
+from keras_pose.data.augmentation import NO_AUGMENTATION
 from keras_pose.geometry import crop
 from keras_pose.geometry.volume import View
 
-_IMAGE, _NAME = "image", "name"
-_FIELDS = (
-    "box",
-    "joints_mm",
-    "joints_px",
-    "weight_3d",
-    "weight_2d",
-    "intrinsics",
-    "distortion",
-)
 
-
-def maker(infos, spec, draw, cut):
-    """How batches of records become examples.
+def maker(records, spec, cut=augmentation_host.cut):
+    """How samples become examples.
 
     Args:
-        infos: The DatasetInfo of each folder.
+        records: The `store.Records`.
         spec: The PoseSpec of the network.
-        draw: (B,) places of images in the epoch -> the Change of each.
-        cut: As `augmentation_host.cut`.
+        cut: As `augmentation_host.cut`; see `cutter`.
 
     Returns:
-        A function of places in the epoch, indices of the records' infos and
-        records, each (B,), to the dict of `pipeline.batches`; for the graph.
+        A function of (B,) numbers of records, and of the Change of each, none
+        by default, to a dict of arrays: "image" (B, S, S, 3) uint8, or what
+        else `cut` gives; "pose" (B, J, 3) unit coordinates; "weight" (B, J, 3)
+        of its coordinates; "joints_mm" (B, J, 3); "weight_3d" (B, J); "view"
+        a View; "name" (B,) text. Any number of threads may call it at once.
     """
-    num_joints = np.array([info.skeleton.num_joints for info in infos])
-    indices = np.array([spec.skeleton.indices_in(i.skeleton) for i in infos])
-
-    def example(pictures, numbers, folder, *values):
-        fields = dict(zip(_FIELDS, values, strict=True))
-        return _example(
-            pictures, fields, indices[folder], draw(numbers), spec, cut
-        )
-
-    def flat_example(encoded, *arguments):
-        pictures = map(images.decode_checked, encoded)
-        return tf.nest.flatten(example(pictures, *arguments))
-
-    # Two black images tell what comes out; what is as large as the image has
-    # another size in every batch.
-    structure, other = (
-        example([np.zeros((size, size, 3), np.uint8)], *_unknown(num_joints[0]))
-        for size in (spec.input_size, spec.input_size + 1)
+    indices = np.array(
+        [spec.skeleton.indices_in(info.skeleton) for info in records.infos]
     )
-    ones, others = tf.nest.flatten(structure), tf.nest.flatten(other)
-    dtypes = [one.dtype for one in ones]
-    shapes = [
-        [
-            a if a == b else None
-            for a, b in zip(one.shape, other.shape, strict=True)
-        ]
-        for one, other in zip(ones, others, strict=True)
-    ]
 
-    def make(numbers, folder, serialised):
-        record = records.decode_batch(
-            serialised, tf.gather(num_joints, folder), (_IMAGE, _NAME, *_FIELDS)
-        )
-        values = [record[field] for field in _FIELDS]
-        parts = tf.numpy_function(
-            flat_example, [record[_IMAGE], numbers, folder, *values], dtypes
-        )
-        for part, (_, *sides) in zip(parts, shapes, strict=True):
-            part.set_shape([numbers.shape[0], *sides])
-        batch = tf.nest.pack_sequence_as(structure, parts)
-        return {**batch, _NAME: record[_NAME]}
+    def make(numbers, changes=None):
+        if changes is None:
+            changes = NO_AUGMENTATION.draw(0, np.zeros(len(numbers), int))
+        batch = records.read(numbers)
+        pictures = records.pictures(numbers, batch)
+        rows = indices[batch["folder"]]
+        made = example(pictures, batch, rows, changes, spec, cut)
+        return {**made, "name": np.array(batch["name"])}
 
     return make
 
 
-def _example(pictures, record, indices, changes, spec, cut):
+def share_maker(
+    records,
+    order,
+    spec,
+    seed,
+    augmentation,
+    cut,
+    worker,
+    num_replicas,
+    accumulation,
+):
+    """How the shares of a run become examples.
+
+    Args:
+        records: The `store.Records`.
+        order: The Order of the run.
+        spec: The PoseSpec of the network.
+        seed: Of the changes.
+        augmentation: The Augmentation.
+        cut: As `augmentation_host.cut`; see `cutter`.
+        worker: As `Order.share`.
+        num_replicas: As `Order.share`.
+        accumulation: As `Order.share`.
+
+    Returns:
+        A function of the index of a share to what `maker` gives, without
+        "name": text has no place on an accelerator.
+
+    Raises:
+        ValueError: The batch cannot be cut into equal shares.
+    """
+    order.share_size(num_replicas, accumulation)
+    make = maker(records, spec, cut)
+
+    def make_share(index):
+        numbers, positions = order.share(
+            index, worker, num_replicas, accumulation
+        )
+        batch = make(numbers, augmentation.draw(seed, positions))
+        del batch["name"]
+        return batch
+
+    return make_share
+
+
+def cutter(backend, augmentation):
+    """What cuts a batch of pictures out and changes them.
+
+    Args:
+        backend: "host" is OpenCV, "imgaug" that library, "device" the training
+            step: it must call `augmentation_graph.finish` on the batch, whose
+            "image" is a dict until then.
+        augmentation: The Augmentation.
+
+    Returns:
+        A function as `augmentation_host.cut`.
+
+    Raises:
+        ValueError: There is no such backend.
+    """
+    if backend == "host":
+        return augmentation_host.cut
+    if backend == "device":
+        from keras_pose.data import augmentation_graph
+
+        return augmentation_graph.make_parts(augmentation)
+    if backend == "imgaug":
+        from keras_pose.data import imgaug_backend
+
+        return imgaug_backend.cut
+    raise ValueError(
+        f"`backend` must be 'host', 'device' or 'imgaug'. Received: {backend!r}"
+    )
+
+
+def example(pictures, record, indices, changes, spec, cut):
     """Crops and labels of a batch, all arrays.
 
     Args:
-        pictures: B images (height, width, 3) uint8.
-        record: {field: (B, ...)} of `_FIELDS`.
+        pictures: B images (height, width, 3) uint8, each taken once.
+        record: As `Records.read` gives, and as `pictures` leave it.
         indices: (B, J) place of each joint in its record, -1 for none.
         changes: The Change of each image.
         spec: The PoseSpec of the network.
@@ -97,6 +133,8 @@ def _example(pictures, record, indices, changes, spec, cut):
     transform = changes.changed_from_crop(size) @ crop.crop_from_image(
         record["box"], size, spec.box_margin
     )
+    # First: a picture that proves damaged takes its labels with it.
+    image = cut(pictures, transform, changes, size)
     # Who is mirrored has their left hand where the right one was.
     order = np.where(
         changes.flip[:, None],
@@ -117,7 +155,7 @@ def _example(pictures, record, indices, changes, spec, cut):
         root_mm[..., 2:],
     )
     return {
-        "image": cut(pictures, transform, changes, size),
+        "image": image,
         "pose": spec.volume.encode(joints_mm, joints_px, root_mm, view),
         "weight": spec.volume.coordinate_weight(
             weight_2d[..., None], weight_3d[..., None]
@@ -139,15 +177,3 @@ def _joints(record, indices):
         np.take_along_axis(record["weight_3d"], rows, 1) * known,
         np.take_along_axis(record["weight_2d"], rows, 1) * known,
     )
-
-
-def _unknown(num_joints):
-    """The number, folder and fields of a record of which nothing is known."""
-    shapes = (records.FIELDS[field][1] for field in _FIELDS)
-    fields = [
-        np.zeros((1, *records.concrete_shape(shape, num_joints)), np.float32)
-        for shape in shapes
-    ]
-    fields[_FIELDS.index("box")] += 1
-    zero = np.zeros(1, int)
-    return zero, zero, *fields

@@ -1,22 +1,29 @@
 """The record schema: what a data set is once `prepare.py` has read it.
 
-A prepared data set is a folder of TFRecord shards and a `dataset.json`. Each
-record is a tf.train.Example with exactly the fields of `FIELDS`; J is the
-number of joints of the skeleton that `dataset.json` names.
+A prepared data set is a folder of TFRecord shards, a `dataset.json`, and a
+`lengths.npy`: the bytes of each record in order, so that any of them is read
+without those before it. Each record is a tf.train.Example with exactly the
+fields of `FIELDS`; J is the number of joints of the skeleton that
+`dataset.json` names.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
+import math
 import os
 
 import numpy as np
-import tensorflow as tf
+from google.protobuf.message import DecodeError
 
+from keras_pose.data import tfrecord
+from keras_pose.data.example_proto import Example
 from keras_pose.skeleton import SKELETONS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 INFO_FILE = "dataset.json"
+LENGTHS_FILE = "lengths.npy"
 
 # name: (dtype, shape, meaning)
 FIELDS = {
@@ -36,7 +43,8 @@ FIELDS = {
     "source": (bytes, (), "the source that read it, as given to prepare.py"),
 }
 
-_TF_DTYPES = {bytes: tf.string, np.float32: tf.float32, np.int64: tf.int64}
+# Where a tf.train.Feature holds values of a type.
+_LISTS = {bytes: "bytes_list", np.float32: "float_list", np.int64: "int64_list"}
 
 
 def concrete_shape(shape, num_joints):
@@ -50,14 +58,11 @@ def encode(sample, num_joints):
     Raises:
         ValueError: A field has another shape than `FIELDS` says.
     """
-    features = {}
+    example = Example()
     for field, (dtype, shape, _) in FIELDS.items():
         value = getattr(sample, field)
         if dtype is bytes:
-            value = value.encode() if isinstance(value, str) else value
-            kind = tf.train.Feature(
-                bytes_list=tf.train.BytesList(value=[value])
-            )
+            values = [value.encode() if isinstance(value, str) else value]
         else:
             value = np.asarray(value, dtype)
             expected = concrete_shape(shape, num_joints)
@@ -66,73 +71,65 @@ def encode(sample, num_joints):
                     f"{sample.name}: `{field}` must have shape {expected}. "
                     f"Received: {value.shape}"
                 )
-            if dtype is np.int64:
-                kind = tf.train.Feature(
-                    int64_list=tf.train.Int64List(value=value.ravel())
-                )
-            else:
-                kind = tf.train.Feature(
-                    float_list=tf.train.FloatList(value=value.ravel())
-                )
-        features[field] = kind
-    example = tf.train.Example(features=tf.train.Features(feature=features))
+            values = value.ravel().tolist()
+        feature = example.features.feature[field]
+        getattr(feature, _LISTS[dtype]).value.extend(values)
     # The order of a map is otherwise another one in every process.
     return example.SerializeToString(deterministic=True)
 
 
-def decode(serialised, num_joints):
-    """Parses one record, in a graph or eagerly.
+def decode(serialised, num_joints, fields=tuple(FIELDS)):
+    """Parses one record.
 
     Args:
-        serialised: Scalar string tensor.
+        serialised: Bytes of the record.
         num_joints: J of the data set's skeleton.
+        fields: Those to parse.
 
     Returns:
-        A dict of tensors with the keys and shapes of `FIELDS`.
+        Dict of field to its bytes, or its array of the dtype and shape of
+        `FIELDS`.
+
+    Raises:
+        ValueError: The bytes are no such record.
     """
-    return tf.io.parse_single_example(
-        serialised,
-        {
-            field: tf.io.FixedLenFeature(
-                concrete_shape(shape, num_joints), _TF_DTYPES[dtype]
-            )
-            for field, (dtype, shape, _) in FIELDS.items()
-        },
-    )
-
-
-def decode_batch(serialised, num_joints, fields=tuple(FIELDS)):
-    """Parses records at once, also those of data sets of several skeletons.
-
-    Args:
-        serialised: (B,) string tensor.
-        num_joints: (B,) int, J of each record's data set.
-        fields: Those to parse, "weight_3d" among them.
-
-    Returns:
-        A dict of tensors, their shapes those of `FIELDS` after a leading B; the
-        joints of records that have fewer than the others end in zeros.
-    """
-    features = {
-        field: tf.io.FixedLenSequenceFeature(
-            shape[1:], _TF_DTYPES[dtype], allow_missing=True
-        )
-        if shape[:1] == ("J",)
-        else tf.io.FixedLenFeature(shape, _TF_DTYPES[dtype])
-        for field, (dtype, shape, _) in FIELDS.items()
-        if field in fields
-    }
-    # It alone says how many joints a record has.
-    features["weight_3d"] = tf.io.RaggedFeature(tf.float32)
-    record = tf.io.parse_example(serialised, features)
-    check = tf.debugging.assert_equal(
-        record["weight_3d"].row_lengths(),
-        tf.cast(num_joints, tf.int32),
-        "a record's weight_3d is not of its data set's skeleton",
-    )
-    with tf.control_dependencies([check] if check is not None else []):
-        record["weight_3d"] = record["weight_3d"].to_tensor()
+    record = decode_flat(serialised, num_joints, fields)
+    for field, values in record.items():
+        dtype, shape, _ = FIELDS[field]
+        if dtype is not bytes:
+            shape = concrete_shape(shape, num_joints)
+            record[field] = np.array(values, dtype).reshape(shape)
     return record
+
+
+def decode_flat(serialised, num_joints, fields):
+    """As `decode`, but with a flat list for each array.
+
+    Whoever joins many records makes one array of all of them sooner.
+    """
+    try:
+        features = Example.FromString(serialised).features.feature
+    except DecodeError as error:
+        raise ValueError("it must be a tf.train.Example") from error
+    record = {}
+    for field in fields:
+        dtype = FIELDS[field][0]
+        # One that is missing, or of another type, has no values.
+        values = getattr(features[field], _LISTS[dtype]).value[:]
+        if len(values) != _size_of(field, num_joints):
+            shape = concrete_shape(FIELDS[field][1], num_joints)
+            raise ValueError(
+                f"`{field}` must have shape {shape}. "
+                f"Received: {len(values)} values"
+            )
+        record[field] = values[0] if dtype is bytes else values
+    return record
+
+
+@functools.cache
+def _size_of(field, num_joints):
+    """Number of values of a field."""
+    return math.prod(concrete_shape(FIELDS[field][1], num_joints))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +152,15 @@ class DatasetInfo:
     shards: tuple[dict, ...]
 
 
-def write_info(folder, info):
-    """Writes `dataset.json`, which makes a folder of shards a data set."""
+def write_info(folder, info, lengths):
+    """Writes what makes a folder of shards a data set.
+
+    Args:
+        folder: Where the shards are.
+        info: Their DatasetInfo.
+        lengths: Bytes of each record, in the order of the shards.
+    """
+    np.save(os.path.join(folder, LENGTHS_FILE), np.array(lengths, np.int64))
     content = {
         "schema_version": SCHEMA_VERSION,
         "source": info.source,
@@ -205,14 +209,82 @@ def read_info(folder):
     return info
 
 
+def read_lengths(folder, info):
+    """Reads and checks `lengths.npy`.
+
+    Args:
+        folder: The data set.
+        info: Its DatasetInfo.
+
+    Returns:
+        (count,) int64, bytes of each record.
+
+    Raises:
+        ValueError: The file is missing, or its lengths do not add up to the
+            shards' sizes.
+    """
+    path = os.path.join(folder, LENGTHS_FILE)
+    try:
+        # Mapped: the size that a damaged header claims takes no memory.
+        lengths = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path}: {reason}") from error
+    kind = getattr(lengths, "dtype", None), getattr(lengths, "shape", None)
+    if kind != (np.int64, (info.count,)):
+        raise ValueError(
+            f"{path}: must be ({info.count},) int64. Received: {kind}"
+        )
+    lengths = np.array(lengths)
+    start = 0
+    for shard in info.shards:
+        rows = lengths[start : start + shard["count"]]
+        start += shard["count"]
+        size = shard["bytes"]
+        # Each by itself, too: a sum may overflow.
+        inside = rows.min() >= 0 and rows.max() <= size
+        if not inside or np.sum(rows + tfrecord.OVERHEAD) != size:
+            raise ValueError(
+                f"{path}: lengths must add up to the {size} bytes of "
+                f"{shard['file']}. Received: {rows.sum()} in {len(rows)} "
+                f"records, each with {tfrecord.OVERHEAD} more"
+            )
+    return lengths
+
+
+def mean_bone_lengths(infos, skeleton):
+    """Mean bone lengths in mm of data sets, for the bones of `skeleton`.
+
+    Args:
+        infos: Their DatasetInfos.
+        skeleton: The Skeleton asked about.
+
+    Returns:
+        J numbers; 0 where no data set has both ends of the bone as a bone.
+    """
+    total = np.zeros(skeleton.num_joints)
+    weight = np.zeros(skeleton.num_joints)
+    for info in infos:
+        indices = skeleton.indices_in(info.skeleton)
+        for parent, child in skeleton.bones:
+            index = indices[child]
+            if index < 0 or info.skeleton.parents[index] != indices[parent]:
+                continue
+            if info.bone_lengths_mm[index] > 0:
+                total[child] += info.count * info.bone_lengths_mm[index]
+                weight[child] += info.count
+    return tuple(float(x) for x in np.round(total / np.maximum(weight, 1), 3))
+
+
 def _check_info(content):
     def require(holds, field, rule):
         if not holds:
             raise ValueError(f"`{field}` {rule}. Received: {content[field]}")
 
-    version = content["schema_version"]
     require(
-        version == SCHEMA_VERSION, "schema_version", f"must be {SCHEMA_VERSION}"
+        content["schema_version"] == SCHEMA_VERSION,
+        "schema_version",
+        f"must be {SCHEMA_VERSION}; delete the folder and prepare it again",
     )
     require(content["skeleton"] in SKELETONS, "skeleton", "must be a known one")
     skeleton = SKELETONS[content["skeleton"]]
@@ -253,15 +325,6 @@ def shard_row(path, count):
         "bytes": os.path.getsize(path),
         "sha256": _checksum(path),
     }
-
-
-def damaged(folder):
-    """Paths of the shards that are not what was written; reads them all."""
-    info = read_info(folder)
-    paths = {os.path.join(folder, row["file"]): row for row in info.shards}
-    return [
-        path for path, row in paths.items() if _checksum(path) != row["sha256"]
-    ]
 
 
 def _checksum(path):

@@ -19,13 +19,14 @@ import json
 import os
 import shutil
 
-import tensorflow as tf
 from PIL import Image
 
 from keras_pose import images
 from keras_pose import visualization
 from keras_pose.data import conversion
 from keras_pose.data import records
+from keras_pose.data import tfrecord
+from keras_pose.data.store import Records
 from keras_pose.skeleton import H36M_17
 from keras_pose.synthesis import scene
 from keras_pose.synthesis import workers
@@ -231,56 +232,48 @@ def _fill(folder, count, options, processes, progress):
 def _write_shard(path, samples, done, progress):
     """Writes a shard; it has its name only when it is whole."""
     unfinished = f"{path}.unfinished"
-    try:
-        with tf.io.TFRecordWriter(unfinished) as writer:
-            for sample in samples:
-                conversion.check_sample(sample, H36M_17)
-                writer.write(records.encode(sample, H36M_17.num_joints))
-                number = next(done)
-                if progress:
-                    progress(number)
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error  # it begins with the path
+    with tfrecord.Writer(unfinished) as writer:
+        for sample in samples:
+            conversion.check_sample(sample, H36M_17)
+            writer.write(records.encode(sample, H36M_17.num_joints))
+            number = next(done)
+            if progress:
+                progress(number)
     os.replace(unfinished, path)
 
 
 def _describe(folder, shards):
     """Writes the `dataset.json` of a split from what its shards hold."""
-    paths = [path for path, _ in shards]
-    lengths = conversion.BoneLengths(H36M_17)
-    for record in _read(paths):
-        lengths.add(record["joints_mm"], record["weight_3d"])
+    bones, lengths = conversion.BoneLengths(H36M_17), []
+    for path, _ in shards:
+        for serialised in tfrecord.read_all(path):
+            record = records.decode(
+                serialised, H36M_17.num_joints, ("joints_mm", "weight_3d")
+            )
+            bones.add(record["joints_mm"], record["weight_3d"])
+            lengths.append(len(serialised))
     rows = [records.shard_row(path, len(indices)) for path, indices in shards]
     info = records.DatasetInfo(
         "synthetic",
         H36M_17,
         sum(len(indices) for _, indices in shards),
-        lengths.mean(),
+        bones.mean(),
         tuple(rows),
     )
-    records.write_info(folder, info)
-
-
-def _read(paths):
-    """The records of shards, as dicts of arrays."""
-    dataset = tf.data.TFRecordDataset(paths).map(
-        lambda serialised: records.decode(serialised, H36M_17.num_joints)
-    )
-    return dataset.as_numpy_iterator()
+    records.write_info(folder, info, lengths)
 
 
 def _first_records(folder, count):
     """The first records of a split."""
-    info = records.read_info(folder)
-    paths = [os.path.join(folder, shard["file"]) for shard in info.shards]
-    return list(itertools.islice(_read(paths), count))
+    split = Records([folder])
+    return [split.record(number) for number in range(min(count, len(split)))]
 
 
 def _write_sheet(path, folder):
     """Draws the first images of a split with their joints."""
     rows = _first_records(folder, _SHEET_IMAGES)
     sheet = visualization.contact_sheet(
-        [images.decode_image(row["image"], row["name"]) for row in rows],
+        [images.decode_checked(row["image"]) for row in rows],
         [row["joints_px"] for row in rows],
         H36M_17,
     )

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+import typing
 
 import numpy as np
 
-from keras_pose.data import pipeline
+from keras_pose.data import threads
+from keras_pose.data.store import Records
 from keras_pose.evaluation import metrics
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import View
@@ -67,6 +69,20 @@ class Scores:
         return "\n".join(rows)
 
 
+class JointErrors(typing.NamedTuple):
+    """Errors of each joint of N samples, in the order they were asked for.
+
+    Attributes:
+        error: (N, J) float32 mm, roots laid on each other.
+        pa_error: (N, J) float32 mm, after a similarity transform a sample.
+        weight: (N, J) float32; 0 where there is nothing to compare with.
+    """
+
+    error: np.ndarray
+    pa_error: np.ndarray
+    weight: np.ndarray
+
+
 def score(predict, spec, folders, batch_size, progress=None):
     """Scores a network on every sample of data sets.
 
@@ -81,19 +97,47 @@ def score(predict, spec, folders, batch_size, progress=None):
         Scores.
 
     Raises:
-        ValueError: No sample has a 3D pose, or one has no camera and the
-            network's crop volume needs it.
+        ValueError: No sample has a 3D pose, or one is damaged, or has no
+            camera and the network's crop volume needs it.
+        OSError: A sample cannot be read.
+    """
+    errors = errors_of(
+        predict, spec, Records(folders), batch_size, progress=progress
+    )
+    return summarise(errors, spec)
+
+
+def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
+    """Errors of a network's poses of some samples.
+
+    What workers find of a part each, joined along the first axis in any order,
+    `summarise` makes the scores of.
+
+    Args:
+        predict: As of `score`.
+        spec: The network's PoseSpec.
+        records: The `store.Records`.
+        batch_size: Images given to `predict` at once; fewer at the end.
+        numbers: Those of the samples, all by default.
+        progress: Called with the number of samples done.
+
+    Returns:
+        The JointErrors of the samples.
+
+    Raises:
+        ValueError: As of `score`, but for samples without a 3D pose.
+        OSError: A sample cannot be read.
     """
 
     def predict_mm(batch, known, view):
-        pose = np.asarray(predict(batch["image"].numpy())["pose"])
+        pose = np.asarray(predict(batch["image"])["pose"])
         if not np.all(np.isfinite(pose)):
             raise ValueError(
                 "a pose must be finite to be scored. Received: NaN"
             )
         return spec.volume.decode(pose[known], view)
 
-    return _score(predict_mm, spec, folders, batch_size, progress)
+    return _errors(predict_mm, spec, records, batch_size, numbers, progress)
 
 
 def score_mean_pose(train_folders, spec, folders, batch_size):
@@ -114,8 +158,8 @@ def score_mean_pose(train_folders, spec, folders, batch_size):
         ValueError: A data set has no sample with a 3D pose.
     """
     root, total, weight = spec.skeleton.root, 0.0, 0.0
-    for batch in _read(train_folders, spec, batch_size):
-        joints, known = batch["joints_mm"].numpy(), batch["weight_3d"].numpy()
+    for batch in threads.batches(Records(train_folders), spec, batch_size):
+        joints, known = batch["joints_mm"], batch["weight_3d"]
         offset = joints - joints[:, root : root + 1]
         total = total + np.sum(offset * known[..., None], axis=0)
         weight = weight + np.sum(known, axis=0)
@@ -130,58 +174,71 @@ def score_mean_pose(train_folders, spec, folders, batch_size):
         del batch, view
         return np.repeat(mean[None], known.sum(), axis=0)
 
-    return _score(predict_mm, spec, folders, batch_size)
+    errors = _errors(predict_mm, spec, Records(folders), batch_size)
+    return summarise(errors, spec)
 
 
-def _score(predict_mm, spec, folders, batch_size, progress=None):
-    """Scores the (N, J, 3) mm that `predict_mm` gives for known rows."""
-    errors, pa_errors, weights = [], [], []
-    done = 0
-    for batch in _read(folders, spec, batch_size):
-        known = batch["weight_3d"].numpy().any(axis=1)
-        view = View(*(part.numpy()[known] for part in batch["view"]))
-        _check_cameras(batch["name"].numpy()[known], view.intrinsics, spec)
-        predicted = predict_mm(batch, known, view)
-        target = batch["joints_mm"].numpy()[known]
-        weight = batch["weight_3d"].numpy()[known]
-        errors.append(
-            metrics.joint_errors(predicted, target, spec.skeleton.root)
-        )
-        pa_errors.append(metrics.pa_joint_errors(predicted, target, weight))
-        weights.append(weight)
-        done += len(known)
-        if progress:
-            progress(done)
-    errors, pa_errors, weights = map(
-        np.concatenate, (errors, pa_errors, weights)
-    )
-    if not len(weights):
+def summarise(errors, spec):
+    """The Scores that JointErrors add up to.
+
+    Args:
+        errors: The JointErrors of all samples.
+        spec: The network's PoseSpec.
+
+    Raises:
+        ValueError: No sample has a 3D pose.
+    """
+    # Sums of many float32 would lose digits.
+    error, pa_error, weight = (np.asarray(part, float) for part in errors)
+    known = weight.any(axis=1)
+    if not known.any():
         raise ValueError(
             "a score needs samples with a 3D pose. "
-            f"Received: none in {', '.join(folders)}"
+            f"Received: {len(weight)} without"
         )
     per_joint = zip(
-        metrics.mean(errors, weights, axis=0),
-        metrics.mean(pa_errors, weights, axis=0),
+        metrics.mean(error, weight, axis=0),
+        metrics.mean(pa_error, weight, axis=0),
         strict=True,
     )
     return Scores(
-        float(metrics.mean(errors, weights)),
-        float(metrics.mean(pa_errors, weights)),
+        float(metrics.mean(error, weight)),
+        float(metrics.mean(pa_error, weight)),
         {
             joint: (float(mpjpe), float(pa_mpjpe))
             for joint, (mpjpe, pa_mpjpe) in zip(
                 spec.skeleton.joints, per_joint, strict=True
             )
         },
-        len(weights),
+        int(known.sum()),
         "true" if isinstance(spec.volume, CropVolume) else "none",
     )
 
 
-def _read(folders, spec, batch_size):
-    with pipeline.damage_named(folders):
-        yield from pipeline.batches(folders, spec, batch_size)
+def _errors(predict_mm, spec, records, batch_size, numbers=None, progress=None):
+    """Errors of the (N, J, 3) mm that `predict_mm` gives for known rows."""
+    nothing = np.zeros((0, spec.skeleton.num_joints), np.float32)
+    rows = [JointErrors(nothing, nothing, nothing)]
+    done = 0
+    for batch in threads.batches(records, spec, batch_size, numbers):
+        known = batch["weight_3d"].any(axis=1)
+        view = View(*(part[known] for part in batch["view"]))
+        _check_cameras(batch["name"][known], view.intrinsics, spec)
+        predicted = predict_mm(batch, known, view)
+        target = batch["joints_mm"][known]
+        weight = batch["weight_3d"]
+        error, pa_error = np.zeros_like(weight), np.zeros_like(weight)
+        error[known] = metrics.joint_errors(
+            predicted, target, spec.skeleton.root
+        )
+        pa_error[known] = metrics.pa_joint_errors(
+            predicted, target, weight[known]
+        )
+        rows.append(JointErrors(error, pa_error, weight))
+        done += len(known)
+        if progress:
+            progress(done)
+    return JointErrors(*map(np.concatenate, zip(*rows, strict=True)))
 
 
 def _check_cameras(names, intrinsics, spec):
@@ -190,6 +247,6 @@ def _check_cameras(names, intrinsics, spec):
     for name, matrix in zip(names, intrinsics, strict=True):
         if not matrix.any():
             raise ValueError(
-                f"{name.decode()}: `intrinsics` must be known to score a "
+                f"{name}: `intrinsics` must be known to score a "
                 "network with a crop volume. Received: none"
             )

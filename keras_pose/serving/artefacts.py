@@ -14,6 +14,7 @@ import zipfile
 import numpy as np
 
 from keras_pose import pose_spec
+from keras_pose.durable import replaced
 from keras_pose.pose_spec import PoseSpec
 
 KERAS, SAVED_MODEL, TFLITE = "keras", "saved_model", "tflite"
@@ -56,12 +57,7 @@ def load(path):
     if os.path.isfile(os.path.join(path, "saved_model.pb")):
         spec = _read_spec_from_folder(path)
         return Artefact(path, SAVED_MODEL, spec, _load_saved_model(path))
-    for name in ("best.keras", "last.keras"):
-        if os.path.isfile(os.path.join(path, name)):
-            path = os.path.join(path, name)
-            break
-    if not os.path.exists(path):
-        raise ValueError(f"there is no model at {path}")
+    path = network_file(path)
     if not os.path.isfile(path) or not path.endswith((".keras", ".tflite")):
         raise ValueError(
             "a model must be a .keras or .tflite file, a SavedModel folder, or "
@@ -71,6 +67,23 @@ def load(path):
     if path.endswith(".keras"):
         return Artefact(path, KERAS, spec, _load_keras(path))
     return Artefact(path, TFLITE, spec, _load_tflite(path))
+
+
+def network_file(path):
+    """The file that a path stands for, as of `load`.
+
+    Args:
+        path: A file, or the folder of a training run.
+
+    Raises:
+        ValueError: There is nothing at the path.
+    """
+    for name in ("best.keras", "last.keras"):
+        if os.path.isfile(os.path.join(path, name)):
+            return os.path.join(path, name)
+    if not os.path.exists(path):
+        raise ValueError(f"there is no model at {path}")
+    return path
 
 
 def load_keras_model(path):
@@ -98,7 +111,8 @@ def save_keras(model, spec, path):
     try:
         model.save(partial)
         add_spec_to_file(partial, spec)
-        os.replace(partial, path)
+        with replaced(path) as aside:
+            os.replace(partial, aside)
     finally:
         if os.path.exists(partial):
             os.remove(partial)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_pose.data import pipeline
+from keras_pose.data import threads
+from keras_pose.data.store import Records
 from keras_pose.geometry import camera
 from keras_pose.geometry import crop
 from keras_pose.geometry.volume import View
@@ -14,8 +15,10 @@ _DISTANCE_MM = 5000.0
 
 def real_crops(folders, spec, count):
     """Up to `count` crops of data sets, and their View."""
-    batch = next(iter(pipeline.batches(folders, spec, count)))
-    return batch["image"].numpy(), View(*(np.array(x) for x in batch["view"]))
+    records = Records(folders)
+    numbers = range(min(count, len(records)))
+    (batch,) = threads.batches(records, spec, count, numbers)
+    return batch["image"], batch["view"]
 
 
 def noise_crops(spec, count, seed=0):

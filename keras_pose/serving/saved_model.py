@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from keras_pose import images
-from keras_pose.data import pipeline
 from keras_pose.geometry import crop
 from keras_pose.serving import artefacts
 
@@ -80,7 +79,7 @@ def predict_by_bytes(folder):
 
 def _crop_encoded(encoded, box, spec):
     """An encoded image and a box to a crop (S, S, 3) uint8."""
-    image = pipeline.decode_image(encoded)
+    image = decode_image(encoded)
     size = tf.cast(tf.shape(image), tf.float32)
     whole = tf.stack([0.0, 0.0, size[1], size[0]])
     is_whole = tf.reduce_all(box == 0)
@@ -97,6 +96,13 @@ def _crop_encoded(encoded, box, spec):
         tf.where(is_whole, 1.0, spec.box_margin),
     )
     return crop_image(image, transform, spec.input_size)
+
+
+def decode_image(encoded):
+    """Decodes a JPEG or PNG as Pillow does, (height, width, 3) uint8."""
+    # Despite its name it decodes PNGs too. TensorFlow's own choice of method
+    # is faster and off by up to 5 of 255.
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def crop_image(image, crop_from_image, size):

@@ -1,298 +1,376 @@
-"""The training loop, one for all devices of a machine.
+"""The training loop, one for all devices, machines and backends.
 
 Keras's own `fit` does not run under several workers, so the loop is written
-out; it drives Keras's callbacks, so that its progress bar, TensorBoard and any
-callback of a user work as they do there.
+out; it drives Keras's callbacks, so that any callback of a user works as it
+does there.
 """
 
+import contextlib
 import dataclasses
-import functools
 import math
 import os
-import sys
+import signal
+import time
 
 import keras
+import numpy as np
 from absl import logging
 
 from keras_pose import config as config_lib
-from keras_pose import models
-from keras_pose.data import pipeline
-from keras_pose.data.augmentation import Augmentation
-from keras_pose.data.objects import load_objects
-from keras_pose.evaluation import scoring
-from keras_pose.geometry.volume import CropVolume
-from keras_pose.geometry.volume import MetricVolume
-from keras_pose.pose_spec import PoseSpec
-from keras_pose.serving import artefacts
-from keras_pose.skeleton import SKELETONS
-from keras_pose.training import step as step_lib
-from keras_pose.training.batch_norm import prepare_batch_norm
-from keras_pose.training.batch_norm import restore_batch_norm
-from keras_pose.training.objective import make_objective
-from keras_pose.training.optimizer import make_optimizer
-from keras_pose.training.strategy import distribute
-from keras_pose.training.workdir import BEST_FILE
-from keras_pose.training.workdir import LAST_FILE
-from keras_pose.training.workdir import Checkpoints
-from keras_pose.training.workdir import check_workdir
-from keras_pose.training.workdir import claim_workdir
+from keras_pose.data.store import Records
+from keras_pose.tracking import manifest
+from keras_pose.tracking.journal_files import EVENTS_FOLDER
+from keras_pose.training import build
+from keras_pose.training import workdir as workdir_lib
+from keras_pose.training.agreement import check_agreement
+from keras_pose.training.checkpoint import Checkpoints
+from keras_pose.training.interruption import Interrupted
+from keras_pose.training.interruption import Interruption
+from keras_pose.training.learner import Learner
+from keras_pose.training.samples import Samples
+from keras_pose.training.timing import Profile
+from keras_pose.training.timing import Waiting
+from keras_pose.training.validation import Validation
+from keras_pose.training.watch import Watch
+from keras_pose.training.watch import try_report
+
+_STEPS_PER_ROW = 50  # of the journal
 
 
-def fit(config, workdir, strategy, callbacks=()):
+def fit(config, workdir, engine, callbacks=(), profile_steps=0):
     """Trains a network, or goes on where the run in `workdir` stopped.
 
-    Writes to `workdir`: `config.json`, `checkpoints/`, `tensorboard/`,
-    `last.keras`, and with validation data `best.keras`, the network with the
-    lowest validation MPJPE.
+    Writes to `workdir`: `config.json`, `run.json` (versions, data, starts),
+    `checkpoints/`, `metrics.jsonl`, `tensorboard/`, `last.keras`, with
+    validation data `best.keras`, the network with the lowest validation MPJPE,
+    `scores.json` and `pictures/`, and at the end `report.html`.
 
     Args:
         config: The Config.
-        workdir: Folder of the run.
-        strategy: A tf.distribute.Strategy of one machine, as of
-            `make_strategy`.
+        workdir: Folder of the run; one that all workers see.
+        engine: A TensorFlowEngine or a JaxEngine.
         callbacks: Further Keras callbacks. They start anew when a run is
             resumed, and are not told of validation but for its scores.
+        profile_steps: Steps to profile for TensorBoard.
 
     Returns:
         The best validation MPJPE in mm, or None without validation data.
 
     Raises:
+        Interrupted: SIGTERM or SIGINT came; the run can go on.
         ValueError: The config, the data or the folder is wrong.
-        RuntimeError: The loss is not a number any more.
+        RuntimeError: Too many steps were not finite, or another worker ended.
     """
     config_lib.check(config)
-    train = config.train
-    spec = make_spec(config)
-    augmentation = make_augmentation(config, spec)
-    steps = _steps_per_epoch(config, strategy)
-    check_workdir(workdir, config)
+    engine.check(config)
+    run = _Run(config, workdir, engine)
+    workdir_lib.check_workdir(workdir, config)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(engine.together())
+        # What is wrong is said before the folder is taken.
+        run.build()
+        if run.is_chief:
+            stack.enter_context(workdir_lib.claimed(workdir, config))
+        run.restore()
+        if run.is_finished:
+            logging.info("%s: is finished already", workdir)
+            if run.is_chief:
+                try_report(workdir)
+            return run.best
+        run.interruption = stack.enter_context(Interruption())
+        stack.enter_context(run.watched(callbacks))
+        stack.enter_context(engine.together())  # run.json has it in words too
+        run.train(profile_steps)
+    return run.best
 
-    keras.utils.set_random_seed(train.seed)
-    model, optimizer = build(config, spec, strategy, steps * train.epochs)
-    train_steps = train_steps_of(config, model, optimizer, spec, strategy)
 
-    def batches_of(epoch):
-        batches = pipeline.training_batches(
-            config.data.train,
-            spec,
-            train.batch_size,
-            config.data.shuffle_buffer,
-            train.seed,
-            epoch,
-            augmentation,
-            config.augmentation.backend,
+class _Run:
+    """A run in one process; those of all workers do the same steps."""
+
+    def __init__(self, config, workdir, engine):
+        self.is_chief = engine.worker == 0
+        self.interruption = None
+        self.state = None
+        self._data = manifest.describe_data(
+            {"train": config.data.train, "validation": config.data.validation}
         )
-        return distribute(batches, strategy)
-
-    # What is wrong with the data is said before the folder is taken.
-    batches_of(0)
-    if config.data.validation:
-        pipeline.count(config.data.validation)
-    claim_workdir(workdir, config)
-    checkpoints = Checkpoints(workdir, model, optimizer)
-    first_epoch = checkpoints.restore()
-    best = float(checkpoints.best.numpy())
-    if first_epoch == train.epochs:
-        logging.info("%s: is finished already", workdir)
-    elif first_epoch:
-        logging.info("%s: goes on after epoch %d", workdir, first_epoch)
-
-    predict = step_lib.make_predict(model, strategy)
-    callback_list = _callback_list(
-        callbacks, workdir, model, optimizer, train.epochs, steps
-    )
-    callback_list.on_train_begin()
-    for epoch in range(first_epoch, train.epochs):
-        callback_list.on_epoch_begin(epoch)
-        batches = iter(batches_of(epoch))
-        with pipeline.damage_named(config.data.train):
-            logs = _run_epoch(train_steps[epoch], batches, steps, callback_list)
-        is_last = epoch + 1 == train.epochs
-        if is_last or (epoch + 1) % train.validation_every == 0:
-            _save(spec, model, strategy, os.path.join(workdir, LAST_FILE))
-            score = _validate(config, spec, predict, logs)
-            if score is not None and score <= best:
-                best = score
-                _save(spec, model, strategy, os.path.join(workdir, BEST_FILE))
-        checkpoints.save(epoch + 1, best)
-        callback_list.on_epoch_end(epoch, logs)
-        if callback_list.model.stop_training:
-            _save(spec, model, strategy, os.path.join(workdir, LAST_FILE))
-            break
-    callback_list.on_train_end()
-    return best if config.data.validation else None
-
-
-def make_augmentation(config, spec):
-    """The Augmentation of a config.
-
-    Raises:
-        ValueError: The folder of objects is needed and is none.
-    """
-    fields = dataclasses.asdict(config.augmentation)
-    del fields["backend"]
-    folder = fields.pop("objects")
-    if config.augmentation.paste > 0:
-        # As large as they get in the crop, or a little smaller.
-        fields["objects"] = load_objects(folder, 3 * spec.input_size // 8)
-    return Augmentation(**fields)
-
-
-def build(config, spec, strategy, total_steps):
-    """Makes the network and its optimizer on the strategy's devices."""
-    train = config.train
-    with strategy.scope():
-        model = make_model(config, spec)
-        prepare_batch_norm(model, strategy.num_replicas_in_sync)
-        optimizer = make_optimizer(
-            train.optimizer,
-            train.schedule,
-            train.learning_rate,
-            train.warmup_steps,
-            total_steps,
-        )
-        optimizer.build(model.trainable_variables)
-    return model, optimizer
-
-
-def train_steps_of(config, model, optimizer, spec, strategy):
-    """The train step of each epoch; epochs of the same losses share theirs."""
-    soft_argmax = models.soft_argmax_of(model)
-    network = models.with_logits(model) if soft_argmax else model
-
-    @functools.cache
-    def make(*active):
-        objective = make_objective(config.loss, dict(active), spec, soft_argmax)
-        return step_lib.make_train_step(network, optimizer, objective, strategy)
-
-    epochs = range(config.train.epochs)
-    return [make(*config.loss.active(epoch).items()) for epoch in epochs]
-
-
-def _callback_list(callbacks, workdir, model, optimizer, epochs, steps):
-    """Keras's progress bar and TensorBoard, and the user's callbacks."""
-    # Callbacks ask their model for its optimizer; the network that is saved
-    # stays without one.
-    model = keras.Model(model.inputs, model.outputs)
-    model.compile(optimizer=optimizer)
-    curves = keras.callbacks.TensorBoard(
-        os.path.join(workdir, "tensorboard"), write_graph=False
-    )
-    return keras.callbacks.CallbackList(
-        [curves, *callbacks],
-        add_progbar=True,
-        model=model,
-        epochs=epochs,
-        steps=steps,
-        # A log file gets a line an epoch, a terminal a bar that moves.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-
-
-def make_spec(config):
-    """The PoseSpec of a config's network."""
-    if config.data.skeleton not in SKELETONS:
-        raise ValueError(
-            f"`data.skeleton` must be one of {', '.join(SKELETONS)}. "
-            f"Received: {config.data.skeleton!r}"
-        )
-    skeleton = SKELETONS[config.data.skeleton]
-    if skeleton.root is None:
-        raise ValueError(
-            "`data.skeleton` must have a root joint. "
-            f"Received: {config.data.skeleton!r}"
-        )
-    if config.model.volume == "metric":
-        volume = MetricVolume(config.model.metric_size)
-    else:
-        volume = CropVolume(config.model.input_size, config.model.crop_depth)
-    return PoseSpec(
-        skeleton,
-        volume,
-        config.model.input_size,
-        config.data.box_margin,
-        pipeline.mean_bone_lengths(config.data.train, skeleton),
-    )
-
-
-def make_model(config, spec):
-    """The network of a config."""
-    return models.pose_net(
-        spec.skeleton.num_joints,
-        backbone=config.model.backbone,
-        weights=config.model.weights or None,
-        input_size=config.model.input_size,
-        head=config.model.head,
-        deconv_layers=config.model.deconv_layers,
-        deconv_filters=config.model.deconv_filters,
-        depth_bins=config.model.depth_bins,
-        temperature=config.model.temperature,
-        debias=config.model.debias,
-        batch_norm_momentum=config.model.batch_norm_momentum,
-    )
-
-
-def _steps_per_epoch(config, strategy):
-    batch_size, replicas = (
-        config.train.batch_size,
-        strategy.num_replicas_in_sync,
-    )
-    if batch_size % replicas:
-        raise ValueError(
-            f"`train.batch_size` must divide by the {replicas} replicas. "
-            f"Received: {batch_size}"
-        )
-    count = pipeline.count(config.data.train)
-    if count < batch_size:
-        raise ValueError(
-            f"`train.batch_size` must be at most the {count} samples of "
-            f"`data.train`. Received: {batch_size}"
-        )
-    return config.train.steps_per_epoch or count // batch_size
-
-
-def _run_epoch(train_step, batches, steps, callback_list):
-    """Runs the steps of an epoch; returns the means of their logs."""
-    totals = {}
-    for step in range(steps):
-        callback_list.on_train_batch_begin(step)
-        for name, value in train_step(next(batches)).items():
-            totals[name] = totals.get(name, 0.0) + float(value)
-        if not math.isfinite(totals["loss"]):
-            raise RuntimeError(
-                f"the loss of step {step + 1} of this epoch is not finite; "
-                "the last checkpoint is as it was. A lower "
-                "`train.learning_rate` or a longer `train.warmup_steps` may "
-                f"help. Received: {totals['loss']}"
+        self._config = config
+        self._workdir = workdir
+        self._engine = engine
+        self._spec = build.make_spec(config)
+        self._samples = Samples(config, self._spec, engine)
+        self._validation = None
+        if config.data.validation:
+            self._validation = Validation(
+                self._spec,
+                Records(config.data.validation, config.data.damaged_records),
+                engine,
+                max(1, self._samples.batch_size // engine.num_workers),
+                config.train.pictures,
             )
-        logs = {name: total / (step + 1) for name, total in totals.items()}
-        callback_list.on_train_batch_end(step, logs)
-    if logs["outside"] > 0:
+        self._checkpoints = Checkpoints(workdir, config.train.checkpoints_kept)
+        self._watch = None
+        self._saved_at = time.monotonic()
+
+    @property
+    def is_finished(self):
+        """Whether all epochs are done, or the run has ended early."""
+        all_done = self.state.epoch >= self._config.train.epochs
+        return all_done or self.state.stopped_early
+
+    @property
+    def best(self):
+        """The lowest validation MPJPE, mm; None without any."""
+        return self.state.best if math.isfinite(self.state.best) else None
+
+    def build(self):
+        """Makes the network, and checks what it is to be taught."""
+        epochs = self._config.train.epochs
+        keras.utils.set_random_seed(self._config.train.seed)
+        self._learner = Learner(
+            self._config,
+            self._spec,
+            self._engine,
+            self._samples.first_step(epochs),
+            self._checkpoints.exist,
+        )
+        for epoch in range(epochs):
+            self._learner.step_of(epoch)
+
+    def restore(self):
+        """Goes back to where an earlier start of the run stopped."""
+        manifest.check_data(self._workdir, self._data)
+        self.state, arrays = self._checkpoints.load()
+        check_agreement(
+            self._engine,
+            config=dataclasses.asdict(self._config),
+            data=[
+                {**row, "folder": None}
+                for rows in self._data.values()
+                for row in rows
+            ],
+            checkpoint=dataclasses.asdict(self.state),
+        )
+        self._check_resumption(bool(arrays))
+        if arrays:
+            self._learner.restore(arrays, self.state.pixel_scaling)
+
+    def _check_resumption(self, is_resumed):
+        """Checks that going on gives what never stopping would have."""
+        conditions = self._samples.conditions
+        if is_resumed and self.state.conditions != conditions:
+            raise ValueError(
+                "a run must go on with the batch that it began with: "
+                f"{self.state.conditions}. Received: {conditions}"
+            )
+        self.state.conditions = conditions
+        network = os.path.join(self._workdir, workdir_lib.LAST_FILE)
+        if not is_resumed and os.path.exists(network):
+            raise ValueError(
+                "`workdir` must have a checkpoint to go on from, or be a new "
+                f"folder. Received: {self._workdir}, with {network} and no "
+                "checkpoint"
+            )
+
+    @contextlib.contextmanager
+    def watched(self, callbacks):
+        """A context in which the run is shown and written down."""
+        if not self.is_chief:
+            yield
+            return
+        manifest.add_start(
+            self._workdir,
+            dataclasses.asdict(self._config),
+            self._data,
+            self.state.step,
+            self._engine.backend,
+            self._engine.strategy,
+            self._engine.devices,
+        )
+        self._watch = Watch(
+            self._config, self._workdir, self._learner, self.state, callbacks
+        )
+        parts = filter(None, (self._samples, self._validation))
+        with self._watch.noting_end([part.damage for part in parts]):
+            yield
+
+    def train(self, profile_steps):
+        """Trains the epochs that are left."""
+        if self._watch:
+            logging.info(
+                "%s: step %d of %d, %d samples a step, %d an epoch; the first "
+                "step takes the longest",
+                self._workdir,
+                self.state.step,
+                self._samples.first_step(self._config.train.epochs),
+                self._samples.batch_size,
+                len(self._samples),
+            )
+        self._batches = Waiting(self._samples.batches(self.state.step))
+        with contextlib.ExitStack() as stack:
+            self._profile = Profile(
+                self._engine,
+                os.path.join(self._workdir, EVENTS_FOLDER),
+                profile_steps,
+                stack,
+            )
+            # Threads that still read when Python ends would crash it.
+            stack.callback(setattr, self, "_batches", None)
+            while not self.is_finished:
+                self._train_epoch()
+                self._end_epoch()
+        if self._watch:
+            self._watch.end()
+
+    def _train_epoch(self):
+        state, epoch = self.state, self.state.epoch
+        first = self._samples.first_step(epoch)
+        end = self._samples.first_step(epoch + 1)
+        run_step = self._learner.step_of(epoch)
+        if self._watch:
+            self._watch.begin_epoch(end - first, state.step - first)
+        while state.step < end:
+            began = time.perf_counter()
+            self._profile.begin_step()
+            self._batches.seconds = 0.0
+            try:
+                logs, signals = run_step(self._batches, self._signals())
+            finally:
+                self._samples.damage.check()
+            state.step += 1
+            if logs.pop("skipped"):
+                self._count_skipped()
+            else:
+                state.add(logs)
+            if self._watch:
+                self._watch.end_step(
+                    state.step - first - 1,
+                    self._samples.batch_size,
+                    time.perf_counter() - began,
+                    self._batches.seconds,
+                )
+                if state.step % _STEPS_PER_ROW == 0 and state.step < end:
+                    self._watch.write_row()
+            if self._engine.num_workers == 1:
+                signals = self._signals()  # which nobody else need agree to
+            self._heed(*signals)
+
+    def _signals(self):
+        """Whether this worker must stop, and whether it is time to save."""
+        minutes = (time.monotonic() - self._saved_at) / 60
+        due = minutes >= self._config.train.checkpoint_minutes
+        must_stop = self.interruption.signal_number is not None
+        return [float(must_stop), float(due and self.is_chief)]
+
+    def _heed(self, must_stop, is_due):
+        """What all workers do when one of them signals."""
+        if must_stop or is_due:
+            self._save()
+        if must_stop:
+            self._stop()
+
+    def _stop(self):
+        number = self.interruption.signal_number or signal.SIGTERM
+        raise Interrupted(
+            number,
+            f"{self._workdir}: stopped by {signal.Signals(number).name} after "
+            f"step {self.state.step}, which is saved; the same command goes on",
+        )
+
+    def _count_skipped(self):
+        """Names the samples of a step that was not finite."""
+        state, limit = self.state, self._config.train.skipped_steps
+        state.skipped.append(state.step)
+        log = logging.warning if self.is_chief else logging.debug
+        log(
+            "step %d is skipped, for its loss or gradient is not finite; its "
+            "samples: %s",
+            state.step,
+            ", ".join(self._samples.names(state.step - 1)),
+        )
+        if len(state.skipped) > limit:
+            raise RuntimeError(
+                "the loss or its gradient was not finite in more steps than "
+                f"`train.skipped_steps={limit}`, the last one step "
+                f"{state.step}; the last checkpoint is as it was. In a new "
+                "folder, with `model.initial` for its network, a lower "
+                "`train.learning_rate`, a longer `train.warmup_steps` or "
+                "`train.clip_norm` may help"
+            )
+
+    def _end_epoch(self):
+        """Validates, and counts the epoch as done."""
+        state, train = self.state, self._config.train
+        done = state.epoch + 1
+        scores, picture, is_best = None, None, False
+        validates = done == train.epochs or done % train.validation_every == 0
+        if validates:
+            # A validation that fails must not cost the epoch.
+            self._save()
+            self._learner.refresh()
+            if self._validation:
+                scores = self._scores()
+                if self.is_chief:
+                    picture = self._validation.picture(self._learner.predict)
+            is_best = scores is not None and scores.mpjpe <= state.best
+            self._save_networks(is_best)
+        if is_best:
+            state.best, state.since_best = scores.mpjpe, 0
+        elif scores is not None:
+            state.since_best += 1
+        if 0 < train.patience <= state.since_best:
+            state.stopped_early = True
+        means = state.epoch_means()
+        _warn_of_joints_outside(means)
+        state.end_epoch()
+        if self._watch:
+            self._watch.end_epoch(means, scores, is_best, picture)
+            state.stopped_early |= self._watch.must_stop
+        must_stop = self._engine.total(np.float32([state.stopped_early]))[0]
+        if must_stop and not validates:
+            self._learner.refresh()
+            self._save_networks(False)
+        state.stopped_early = bool(must_stop)
+        self._save()
+
+    def _scores(self):
+        """The validation's scores; raises when it is interrupted."""
+        progress = self._watch.validating if self._watch else lambda *_: None
+        scores = self._validation.scores(
+            self._learner.predict,
+            progress,
+            lambda: self.interruption.signal_number is not None,
+        )
+        if scores is None:
+            self._save()
+            self._stop()
+        return scores
+
+    def _save_networks(self, is_best):
+        if not self.is_chief:
+            return
+        self._learner.save(os.path.join(self._workdir, workdir_lib.LAST_FILE))
+        if is_best:
+            path = os.path.join(self._workdir, workdir_lib.BEST_FILE)
+            self._learner.save(path)
+
+    def _save(self):
+        """Writes a checkpoint; reading the arrays takes all workers."""
+        arrays = self._learner.arrays()
+        self.state.pixel_scaling = self._learner.pixel_scaling
+        if self.is_chief:
+            self._watch.flush()
+            self._checkpoints.save(self.state, arrays)
+        self._saved_at = time.monotonic()
+
+
+def _warn_of_joints_outside(means):
+    if means.get("outside", 0) > 0:
         logging.log_first_n(
             logging.WARNING,
             "%.2f %% of the known joints lie outside the volume, where no "
             "heatmap has its mean: see `model.metric_size`, "
             "`model.crop_depth` and `data.box_margin`",
             1,
-            100 * logs["outside"],
+            100 * means["outside"],
         )
-    return logs
-
-
-def _validate(config, spec, predict, logs):
-    """Scores the network into `logs`; returns its MPJPE, None without data."""
-    if not config.data.validation:
-        return None
-    scores = scoring.score(
-        predict, spec, config.data.validation, config.train.batch_size
-    )
-    logs["val_mpjpe_mm"] = scores.mpjpe
-    logs["val_pa_mpjpe_mm"] = scores.pa_mpjpe
-    return scores.mpjpe
-
-
-def _save(spec, model, strategy, path):
-    """Writes the network, free of how it was trained."""
-    restore_batch_norm(model)
-    artefacts.save_keras(model, spec, path)
-    prepare_batch_norm(model, strategy.num_replicas_in_sync)

@@ -1,16 +1,18 @@
 """What a run trains on, as a picture."""
 
+import contextlib
 import dataclasses
+import itertools
 
-import keras
 import numpy as np
 
 from keras_pose import config as config_lib
 from keras_pose import visualization
-from keras_pose.data import augmentation_graph
-from keras_pose.data import pipeline
+from keras_pose.data import threads
+from keras_pose.data.order import Order
+from keras_pose.data.store import Records
 from keras_pose.geometry.volume import CropVolume
-from keras_pose.training import loop
+from keras_pose.training import build
 
 
 def draw_sheet(config, count, epoch):
@@ -29,29 +31,40 @@ def draw_sheet(config, count, epoch):
         ValueError: The config or the data is wrong.
     """
     config_lib.check(config)
-    spec = loop.make_spec(config)
-    keras.utils.set_random_seed(config.train.seed)  # as the run does
+    spec = build.make_spec(config)
     # The labels of this volume lie on the crop.
     spec = dataclasses.replace(spec, volume=CropVolume(spec.input_size))
-    stream = pipeline.training_batches(
-        config.data.train,
+    train, records = config.train, Records(config.data.train)
+    batch_size = build.batch_size_of(config, num_replicas=1)
+    first_step = build.first_step_of(epoch, config, len(records), batch_size)
+    stream = threads.training_batches_numpy(
+        records,
+        # A batch of one, so that there may be fewer images than in a step.
+        Order(len(records), 1, train.seed),
         spec,
-        1,  # a batch, so that there may be fewer images than in one
-        config.data.shuffle_buffer,
-        config.train.seed,
-        epoch,
-        loop.make_augmentation(config, spec),
+        train.seed,
+        build.make_augmentation(config, spec),
         config.augmentation.backend,
+        first_step=first_step * batch_size,
     )
     crops, joints = [], []
-    with pipeline.damage_named(config.data.train):
-        for batch in stream.take(count):
-            batch = augmentation_graph.finish(batch, spec.input_size)
-            crops.append(batch["image"][0].numpy())
-            pose = batch["pose"][0].numpy()[:, :2] * spec.input_size - 0.5
-            known = batch["weight"][0].numpy()[:, 0] > 0
+    with contextlib.closing(stream):
+        for batch in itertools.islice(stream, count):
+            crops.append(_image_of(batch, config.augmentation.backend, spec))
+            pose = batch["pose"][0, :, :2] * spec.input_size - 0.5
+            known = batch["weight"][0, :, 0] > 0
             joints.append(_without_unknown(pose, known, spec.skeleton))
     return visualization.contact_sheet(crops, joints, spec.skeleton)
+
+
+def _image_of(batch, backend, spec):
+    """The image of a batch of one, as the training step sees it."""
+    if backend == "device":
+        # The one backend that needs TensorFlow.
+        from keras_pose.data import augmentation_graph
+
+        batch = augmentation_graph.finish(batch, spec.input_size)
+    return np.asarray(batch["image"][0])
 
 
 def _without_unknown(joints_px, known, skeleton):

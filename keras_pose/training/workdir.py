@@ -1,15 +1,17 @@
-"""The working folder of a run: its config, checkpoints and best network."""
+"""The working folder of a run: whose it is, and what lies where."""
 
+import contextlib
+import fcntl
 import os
 
-import tensorflow as tf
+from absl import logging
 
 from keras_pose import config as config_lib
+from keras_pose.durable import replaced
 
 CONFIG_FILE = "config.json"
 BEST_FILE = "best.keras"  # of the lowest validation MPJPE
 LAST_FILE = "last.keras"
-_KEPT = 2
 
 
 def check_workdir(workdir, config):
@@ -22,8 +24,11 @@ def check_workdir(workdir, config):
     path = os.path.join(workdir, CONFIG_FILE)
     if not os.path.exists(path):
         return
-    with open(path, encoding="utf-8") as file:
-        rows = config_lib.differences(config, file.read())
+    try:
+        with open(path, encoding="utf-8") as file:
+            rows = config_lib.differences(config, file.read())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a config: {error!r}") from error
     if rows:
         raise ValueError(
             f"`workdir` {workdir} belongs to another config; take a new "
@@ -31,43 +36,37 @@ def check_workdir(workdir, config):
         )
 
 
-def claim_workdir(workdir, config):
-    """Makes the folder and writes the config into it."""
+@contextlib.contextmanager
+def claimed(workdir, config):
+    """Makes the folder, writes the config into it, and keeps others out.
+
+    The system lets go of the folder when the process ends, however it ends.
+
+    Raises:
+        ValueError: Another process trains there, or the folder belongs to a
+            run of another config.
+    """
     os.makedirs(workdir, exist_ok=True)
-    path = os.path.join(workdir, CONFIG_FILE)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(config_lib.to_json(config))
-    os.replace(path + ".new", path)
-
-
-class Checkpoints:
-    """Everything that a run needs to go on: weights, optimizer, best score."""
-
-    def __init__(self, workdir, model, optimizer):
-        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.best = tf.Variable(float("inf"), trainable=False)
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(
-                model=model,
-                optimizer=optimizer,
-                epoch=self.epoch,
-                best=self.best,
-            ),
-            os.path.join(workdir, "checkpoints"),
-            max_to_keep=_KEPT,
-        )
-
-    def restore(self):
-        """Goes back to the last checkpoint; returns the epochs done."""
-        if self._manager.latest_checkpoint:
-            status = self._manager.checkpoint.restore(
-                self._manager.latest_checkpoint
+    with open(os.path.join(workdir, ".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                "`workdir` must be free. Received: "
+                f"{workdir}, in which another process trains"
+            ) from error
+        except OSError as error:  # some network file systems have no locks
+            logging.warning(
+                "%s: cannot be locked: %s; see that no other process trains "
+                "there",
+                workdir,
+                error,
             )
-            status.assert_consumed()
-        return int(self.epoch.numpy())
-
-    def save(self, epochs_done, best):
-        """Writes a checkpoint."""
-        self.epoch.assign(epochs_done)
-        self.best.assign(best)
-        self._manager.save(checkpoint_number=epochs_done)
+        check_workdir(workdir, config)
+        path = os.path.join(workdir, CONFIG_FILE)
+        with (
+            replaced(path) as aside,
+            open(aside, "w", encoding="utf-8") as file,
+        ):
+            file.write(config_lib.to_json(config))
+        yield

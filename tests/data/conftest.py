@@ -1,9 +1,15 @@
+import pathlib
+
 import cv2
 import numpy as np
 import pytest
 
 from keras_pose.data.augmentation import Augmentation
+from keras_pose.data.conversion import convert
 from keras_pose.data.objects import load_objects
+from keras_pose.data.sources.source import Source
+from keras_pose.pose_spec import PoseSpec
+from keras_pose.skeleton import H36M_17
 
 SIZE = 64
 
@@ -61,3 +67,44 @@ def full(every_operation):
     """An Augmentation that does everything."""
     fields = {k: v for row in every_operation.values() for k, v in row.items()}
     return Augmentation(**fields)
+
+
+@pytest.fixture
+def spec_of():
+    """Gives `(volume, margin) -> PoseSpec` of 32 px."""
+
+    def spec_of(volume, margin=1.25):
+        return PoseSpec(H36M_17, volume, 32, margin, (0.0,) * 17)
+
+    return spec_of
+
+
+@pytest.fixture
+def make_dataset(tmp_path, make_sample):
+    """Gives `(name, count, skeleton, first, **fields) -> folder`."""
+
+    def make(name, count, skeleton=H36M_17, first=0, **fields):
+        samples = [
+            make_sample(seed, name=f"{name}/{seed}.jpg", **fields)
+            for seed in range(first, first + count)
+        ]
+        source = Source("made", skeleton, count, samples)
+        convert(source, tmp_path / name, samples_per_shard=3)
+        return str(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture
+def damage_shard():
+    """Gives `(folder, record of the first shard) -> path of the shard`."""
+
+    def damage(folder, index):
+        shard = sorted(pathlib.Path(folder).glob("*.tfrecord"))[0]
+        lengths = np.load(shard.parent / "lengths.npy")
+        content = bytearray(shard.read_bytes())
+        content[int(np.sum(lengths[:index] + 16)) + 500] ^= 1
+        shard.write_bytes(content)
+        return shard
+
+    return damage

@@ -26,7 +26,7 @@ OPERATIONS = [
 
 def both(augmentation, pictures, margin=1.0):
     """The crops of the host and those of the graph."""
-    change = augmentation.draw(0, 0, np.arange(len(pictures)))
+    change = augmentation.draw(0, np.arange(len(pictures)))
     boxes = np.float32([[0, 0, *image.shape[1::-1]] for image in pictures])
     transform = change.changed_from_crop(SIZE) @ crop.crop_from_image(
         boxes, SIZE, margin
@@ -71,7 +71,7 @@ def test_all_operations_together_are_those_of_the_host(full, pictures):
 def test_large_images_are_halved_on_the_host(pictures):
     large = [cv2.resize(image, (700, 500)) for image in pictures]
     augmentation = Augmentation()
-    change = augmentation.draw(0, 0, np.arange(len(large)))
+    change = augmentation.draw(0, np.arange(len(large)))
     transform = np.tile(np.diag([0.1, 0.15, 1]), (len(large), 1, 1))
     parts = augmentation_graph.make_parts(augmentation)(
         large, transform, change, SIZE
@@ -89,7 +89,7 @@ def test_large_images_are_halved_on_the_host(pictures):
 def test_of_a_large_image_only_the_crop_travels(pictures, place, angle):
     large = [cv2.resize(image, (700, 500)) for image in pictures]
     augmentation = Augmentation()
-    change = augmentation.draw(0, 0, np.arange(len(large)))
+    change = augmentation.draw(0, np.arange(len(large)))
     cos, sin = 0.8 * np.cos(angle), 0.8 * np.sin(angle)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     shift = np.array([[1, 0, -place[0]], [0, 1, -place[1]], [0, 0, 1]])
@@ -107,7 +107,7 @@ def test_of_a_large_image_only_the_crop_travels(pictures, place, angle):
 def test_images_of_other_sizes_are_padded_with_black(order):
     shapes = np.array([[20, 30, 3], [40, 10, 3], [50, 20, 3]])[order]
     white = [np.full(shape, 255, np.uint8) for shape in shapes]
-    change = Augmentation().draw(0, 0, np.arange(3))
+    change = Augmentation().draw(0, np.arange(3))
     parts = augmentation_graph.make_parts(Augmentation())(
         white, np.tile(np.eye(3), (3, 1, 1)), change, SIZE
     )
@@ -119,7 +119,7 @@ def test_images_of_other_sizes_are_padded_with_black(order):
 
 
 def test_what_is_off_does_not_travel(pictures):
-    change = Augmentation().draw(0, 0, np.arange(6))
+    change = Augmentation().draw(0, np.arange(6))
     parts = augmentation_graph.make_parts(Augmentation(erase=0.5))(
         pictures, np.tile(np.eye(3), (6, 1, 1)), change, SIZE
     )

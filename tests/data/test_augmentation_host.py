@@ -8,7 +8,7 @@ from keras_pose.data import augmentation_host
 from keras_pose.data.augmentation import BEST_QUALITY
 from keras_pose.data.augmentation import NO_AUGMENTATION
 
-NO_CHANGE = NO_AUGMENTATION.draw(0, 0, np.zeros(1, int))
+NO_CHANGE = NO_AUGMENTATION.draw(0, np.zeros(1, int))
 
 
 def cut(image, **changes):

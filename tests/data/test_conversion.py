@@ -59,6 +59,18 @@ def test_convert_writes_the_info_it_returns(make_sample, make_source, tmp_path):
     )
 
 
+def test_convert_writes_the_length_of_every_record(
+    make_sample, make_source, tmp_path
+):
+    samples = [make_sample(seed, action="a" * seed) for seed in range(5)]
+    conversion.convert(make_source(samples), tmp_path / "out", 2)
+    shards = sorted(str(path) for path in (tmp_path / "out").glob("*.tfrecord"))
+    expected = [len(r.numpy()) for r in tf.data.TFRecordDataset(shards)]
+    assert len(set(expected)) > 1
+    lengths = np.load(tmp_path / "out" / "lengths.npy")
+    assert lengths.tolist() == expected
+
+
 def test_convert_keeps_the_images_byte_for_byte(
     make_sample, make_source, make_jpeg, tmp_path
 ):

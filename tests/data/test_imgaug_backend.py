@@ -19,7 +19,7 @@ FIELDS = {
 
 
 def changes_of(count, **fields):
-    return Augmentation(**fields).draw(0, 0, np.arange(count))
+    return Augmentation(**fields).draw(0, np.arange(count))
 
 
 def both(pictures, **fields):

@@ -1,30 +1,19 @@
-import collections
-
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_pose.data import augmentation_graph
 from keras_pose.data import pipeline
+from keras_pose.data import threads
+from keras_pose.data.augmentation import NO_AUGMENTATION
 from keras_pose.data.augmentation import Augmentation
-from keras_pose.data.conversion import convert
-from keras_pose.data.sources.source import Source
+from keras_pose.data.order import Order
+from keras_pose.data.store import Records
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
-from keras_pose.pose_spec import PoseSpec
-from keras_pose.skeleton import H36M_17
 from keras_pose.skeleton import MPI_INF_3DHP_17
 
-
-def spec_of(volume, size=32, margin=1.25):
-    return PoseSpec(H36M_17, volume, size, margin, (0.0,) * 17)
-
-
-METRIC = spec_of(MetricVolume())
-BOTH = pytest.mark.parametrize(
-    "volume", [MetricVolume(), CropVolume(32)], ids=["metric", "crop"]
-)
+SEED = 3
 CHANGED = Augmentation(
     flip=0.5,
     rotation=30,
@@ -40,278 +29,263 @@ CHANGED = Augmentation(
 
 
 @pytest.fixture
-def make_dataset(tmp_path, make_sample):
-    """Gives `(name, count, skeleton, first, **fields) -> folder`."""
-
-    def make(name, count, skeleton=H36M_17, first=0, **fields):
-        samples = [
-            make_sample(seed, name=f"{name}/{seed}.jpg", **fields)
-            for seed in range(first, first + count)
-        ]
-        source = Source("made", skeleton, count, samples)
-        convert(source, tmp_path / name, samples_per_shard=3)
-        return str(tmp_path / name)
-
-    return make
-
-
-def names_of(dataset, batches):
+def folders(make_dataset):
+    """12 samples of two data sets, in 5 shards."""
     return [
-        name.decode()
-        for batch in dataset.take(batches)
-        for name in batch["name"].numpy()
+        make_dataset("a", 7),
+        make_dataset("b", 5, skeleton=MPI_INF_3DHP_17, first=7),
     ]
 
 
-def poses_of(dataset, batches):
-    """The samples of batches without names: one number a pose."""
-    return [
-        float(pose.numpy().sum().round(4))
-        for batch in dataset.take(batches)
-        for pose in batch["pose"]
-    ]
+def by_tensorflow(*arguments, **options):
+    return pipeline.training_batches(*arguments, **options).as_numpy_iterator()
 
 
-def test_batches_give_every_sample_once_in_order(make_dataset):
-    folders = [make_dataset("a", 4), make_dataset("b", 3)]
-    names = names_of(pipeline.batches(folders, METRIC, 3), -1)
-    expected = [f"a/{i}.jpg" for i in range(4)]
-    assert names == expected + [f"b/{i}.jpg" for i in range(3)]
-
-
-def test_crop_shows_the_box_with_its_margin(make_dataset, make_sample):
-    box = np.float32([10, 8, 20, 30])
-    (batch,) = pipeline.batches([make_dataset("a", 1, box=box)], METRIC, 1)
-    encoded = np.frombuffer(make_sample(0).image, np.uint8)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
-    # 30 * 1.25 px around (20, 23), less half a pixel, fill 32 px.
-    zoom = 32 / 37.5
-    matrix = np.array(
-        [[zoom, 0, 15.5 - 19.5 * zoom], [0, zoom, 15.5 - 22.5 * zoom]]
-    )
-    expected = cv2.warpAffine(image, matrix, (32, 32))
-    difference = np.abs(batch["image"][0].numpy().astype(int) - expected)
-    assert difference.max() <= 2  # JPEG decoders differ by as much
-
-
-def test_metric_labels_are_root_relative(make_dataset, make_sample):
-    (batch,) = pipeline.batches([make_dataset("a", 1)], METRIC, 1)
-    joints = make_sample(0).joints_mm
-    expected = (joints - joints[0]) / 2200 + 0.5
-    np.testing.assert_allclose(batch["pose"][0], expected, atol=1e-6)
-
-
-def test_crop_labels_lie_on_the_crop(make_dataset, make_sample):
-    box = np.float32([0, 0, 64, 48])
-    spec = spec_of(CropVolume(32), margin=1.0)
-    (batch,) = pipeline.batches([make_dataset("a", 1, box=box)], spec, 1)
-    sample = make_sample(0)
-    x, y = sample.joints_px.T
-    z = sample.joints_mm[:, 2] - sample.joints_mm[0, 2]
-    # The square around the box is 64 px wide and begins 8 px above it.
-    expected = [(x + 0.5) / 64, (y + 0.5 + 8) / 64, z / 2000 + 0.5]
-    np.testing.assert_allclose(
-        batch["pose"][0], np.transpose(expected), atol=1e-5
-    )
-
-
-def test_joints_of_another_skeleton_are_found_by_name(
-    make_dataset, make_sample
-):
-    folder = make_dataset("a", 1, skeleton=MPI_INF_3DHP_17)
-    (batch,) = pipeline.batches([folder], METRIC, 1)
-    stored = make_sample(0).joints_mm  # its row 6 is the left elbow there
-    np.testing.assert_allclose(batch["joints_mm"][0, 12], stored[6])
-    np.testing.assert_allclose(batch["joints_mm"][0, 15], stored[3])
-    missing = H36M_17.joints.index("nose")
-    assert batch["weight_3d"][0, missing] == 0
-    assert np.count_nonzero(batch["weight_3d"]) == 16
-
-
-@pytest.mark.parametrize(
-    ("volume", "weight"),
-    [(MetricVolume(), [0, 0, 0]), (CropVolume(32), [1, 1, 0])],
-    ids=["metric", "crop"],
+# Both give the same; each test here is one of both.
+EITHER = pytest.mark.parametrize(
+    "training_batches",
+    [by_tensorflow, threads.training_batches_numpy],
+    ids=["tensorflow", "numpy"],
 )
-def test_photo_without_depth_teaches_only_what_it_shows(
-    make_dataset, volume, weight
+
+
+def take(stream, count):
+    batches = [next(stream) for _ in range(count)]
+    if hasattr(stream, "close"):
+        stream.close()
+    return batches
+
+
+def assert_same(batch, other):
+    tf.nest.map_structure(np.testing.assert_array_equal, batch, other)
+
+
+@EITHER
+@pytest.mark.parametrize("backend", ["host", "imgaug"])
+def test_batches_are_the_samples_of_the_order_changed_by_position(
+    folders, spec_of, training_batches, backend
 ):
-    folder = make_dataset("a", 1, weight_3d=np.zeros(17, np.float32))
-    (batch,) = pipeline.batches([folder], spec_of(volume), 1)
-    np.testing.assert_array_equal(batch["weight"][0], [weight] * 17)
-
-
-def test_pose_without_its_root_teaches_no_depth(make_dataset):
-    weight = np.float32([0] + [1] * 16)
-    folder = make_dataset("a", 1, weight_3d=weight)
-    (batch,) = pipeline.batches([folder], METRIC, 1)
-    assert not batch["weight"].numpy().any()
-
-
-def test_each_pass_of_training_gives_every_sample_once(make_dataset):
-    folders = [make_dataset("a", 7), make_dataset("b", 5, first=7)]
-    stream = pipeline.training_batches(folders, METRIC, 4, 100, 1, epoch=0)
-    poses = poses_of(stream, 6)
-    first, second = poses[:12], poses[12:]
-    assert set(collections.Counter(first).values()) == {1}
-    assert sorted(first) == sorted(second)
-    assert first != second
-
-
-def test_training_order_is_that_of_seed_and_epoch(make_dataset):
-    folders = [make_dataset("a", 7), make_dataset("b", 5, first=7)]
-    one, again, other_seed, other_epoch = (
-        poses_of(
-            pipeline.training_batches(folders, METRIC, 4, 8, seed, epoch), 9
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    report = Augmentation(stretch=0.25, shift=0.05, brightness=0.5)
+    order = Order(12, 5, SEED)
+    stream = training_batches(records, order, spec, SEED, report, backend)
+    plain = {
+        name: next(threads.batches(records, spec, 12))[name]
+        for name in ("pose", "joints_mm")
+    }
+    for step, batch in enumerate(take(stream, 4)):
+        numbers, positions = order.batch(step)
+        np.testing.assert_array_equal(
+            batch["joints_mm"], plain["joints_mm"][numbers]
         )
-        for seed, epoch in ((1, 3), (1, 3), (2, 3), (1, 4))
-    )
-    assert one == again
-    assert one not in (other_seed, other_epoch)
+        change = report.draw(SEED, positions)
+        expected = (plain["pose"][numbers, :, :2] - 0.5) * change.stretch[
+            :, None
+        ]
+        expected += 0.5 + change.shift[:, None]
+        np.testing.assert_allclose(
+            batch["pose"][..., :2], expected, rtol=1e-3, atol=2e-4
+        )
+        assert batch["image"].shape == (5, 32, 32, 3)
+        assert batch["image"].dtype == np.uint8
+        assert "name" not in batch
 
 
-def first_batch(folders, volume, augmentation, backend="host", epoch=0):
-    """The first training batch, finished, as arrays; and its spec."""
-    spec = spec_of(volume)
-    stream = pipeline.training_batches(
-        folders, spec, 4, 10, 0, epoch, augmentation, backend
-    )
-    batch = next(iter(stream))
-    batch = augmentation_graph.finish(batch, spec.input_size)
-    return tf.nest.map_structure(lambda part: part.numpy(), batch), spec
-
-
-@BOTH
-def test_labels_of_changed_crops_decode_to_the_same_mm(make_dataset, volume):
-    batch, spec = first_batch([make_dataset("a", 4)], volume, CHANGED)
-    decoded = np.asarray(spec.volume.decode(batch["pose"], batch["view"]))
-    target = batch["joints_mm"]
-    np.testing.assert_allclose(
-        decoded - decoded[:, :1], target - target[:, :1], atol=0.2
-    )
-
-
-def test_metric_labels_do_not_see_stretch_and_shift(make_dataset):
-    folders = [make_dataset("a", 4)]
-    report = Augmentation(stretch=0.25, shift=0.05, constant_shift=0.05)
-    plain, _ = first_batch(folders, MetricVolume(), Augmentation())
-    changed, _ = first_batch(folders, MetricVolume(), report)
-    np.testing.assert_allclose(changed["pose"], plain["pose"], atol=1e-6)
-    assert np.abs(changed["image"] - plain["image"].astype(int)).mean() > 5
-
-
-def test_crop_labels_move_with_the_image(make_dataset):
-    folders = [make_dataset("a", 4)]
-    augmentation = Augmentation(stretch=0.25, shift=0.05)
-    plain, _ = first_batch(folders, CropVolume(32), Augmentation())
-    changed, _ = first_batch(folders, CropVolume(32), augmentation)
-    drawn = augmentation.draw(0, 0, np.arange(4))
-    expected = (plain["pose"][..., :2] - 0.5) * drawn.stretch[:, None]
-    expected += 0.5 + drawn.shift[:, None]
-    np.testing.assert_allclose(
-        changed["pose"][..., :2], expected, rtol=1e-4, atol=1e-4
-    )
-
-
-def test_mirrored_people_swap_left_and_right(make_dataset):
-    folders = [make_dataset("a", 4)]
-    plain, _ = first_batch(folders, MetricVolume(), Augmentation())
-    mirrored, _ = first_batch(folders, MetricVolume(), Augmentation(flip=1))
-    left = [H36M_17.joints.index(f"left_{n}") for n in ("knee", "wrist")]
-    right = [H36M_17.joints.index(f"right_{n}") for n in ("knee", "wrist")]
-    expected = plain["pose"][:, right] * [-1, 1, 1] + [1, 0, 0]
-    np.testing.assert_allclose(mirrored["pose"][:, left], expected, atol=1e-5)
-    expected = plain["image"][:, :, ::-1].astype(int)
-    assert np.abs(mirrored["image"] - expected).mean() < 1
-
-
-def test_unknown_joints_of_mirrored_people_are_those_of_the_other_side(
-    make_dataset,
+@EITHER
+def test_a_run_that_goes_on_sees_what_it_would_have_seen(
+    folders, spec_of, training_batches
 ):
-    left, right = (H36M_17.joints.index(f"{s}_knee") for s in ("left", "right"))
-    weight = np.ones(17, np.float32)
-    weight[left] = 0
-    folders = [make_dataset("a", 4, weight_3d=weight)]
-    batch, _ = first_batch(folders, MetricVolume(), Augmentation(flip=1))
-    assert not batch["weight_3d"][:, right].any()
-    assert batch["weight"][:, left].all()
-
-
-@pytest.mark.parametrize("backend", ["host", "device", "imgaug"])
-def test_every_epoch_changes_images_otherwise(make_dataset, backend):
-    folders = [make_dataset("a", 4)]
-    report = Augmentation(stretch=0.25, shift=0.05, hue_saturation=60)
-    first, again, other = (
-        first_batch(folders, CropVolume(32), report, backend, epoch)[0]
-        for epoch in (0, 0, 1)
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    whole = take(
+        training_batches(records, Order(12, 5, SEED), spec, SEED, CHANGED), 7
     )
-    np.testing.assert_array_equal(first["image"], again["image"])
-    np.testing.assert_array_equal(first["pose"], again["pose"])
-    # Another order, too: each pose is compared with all of the others.
-    assert not np.isin(other["pose"][:, 1, 0], first["pose"][:, 1, 0]).any()
+    # Of fresh ones, as in another process.
+    rest = training_batches(
+        Records(folders),
+        Order(12, 5, SEED),
+        spec,
+        SEED,
+        CHANGED,
+        first_step=4,
+    )
+    for batch, expected in zip(take(rest, 3), whole[4:], strict=True):
+        assert_same(batch, expected)
 
 
+@EITHER
+def test_seeds_and_passes_differ(folders, spec_of, training_batches):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    light = Augmentation(brightness=0.5)
+
+    def images_of(seed, step):
+        (batch,) = take(
+            training_batches(
+                records,
+                Order(12, 12, 0),
+                spec,
+                seed,
+                light,
+                first_step=step,
+            ),
+            1,
+        )
+        return batch["image"][np.argsort(batch["joints_mm"][:, 1, 0])]
+
+    one = images_of(0, 0)
+    np.testing.assert_array_equal(one, images_of(0, 0))
+    for seed, step in ((1, 0), (0, 1)):
+        other = images_of(seed, step)
+        assert np.abs(one.astype(int) - other).mean(axis=(1, 2, 3)).min() > 1
+
+
+@EITHER
+@pytest.mark.parametrize("shard_by", ["record", "file"])
+def test_workers_replicas_and_turns_share_a_batch(
+    folders, spec_of, training_batches, shard_by
+):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    order = Order(12, 24, SEED, shard_by, num_workers=2)
+    (whole,) = take(
+        training_batches(
+            records, Order(12, 24, SEED), spec, SEED, CHANGED, first_step=1
+        ),
+        1,
+    )
+    found = np.full((24, 17, 3), np.nan)
+    for worker in range(2):
+        stream = training_batches(
+            records,
+            order,
+            spec,
+            SEED,
+            CHANGED,
+            first_step=1,
+            worker=worker,
+            num_replicas=2,
+            accumulation=3,
+        )
+        for index, batch in enumerate(take(stream, 6)):
+            _, positions = order.share(6 + index, worker, 2, 3)
+            assert batch["image"].shape == (2, 32, 32, 3)
+            found[positions - 24] = batch["pose"]
+    assert not np.isnan(found).any()
+    if shard_by == "record":  # the batch of one worker
+        np.testing.assert_array_equal(found, whole["pose"])
+
+
+def test_both_kinds_of_streams_give_the_same(folders, spec_of):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    order = Order(12, 6, SEED)
+    streams = [
+        take(make(records, order, spec, SEED, CHANGED, first_step=3), 3)
+        for make in (by_tensorflow, threads.training_batches_numpy)
+    ]
+    for batch, other in zip(*streams, strict=True):
+        assert_same(batch, other)
+
+
+def test_the_dataset_has_no_end_and_static_shapes(folders, spec_of):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    dataset = pipeline.training_batches(
+        records, Order(12, 8, SEED), spec, SEED, num_replicas=2
+    )
+    assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+    element = dataset.element_spec
+    assert element["image"] == tf.TensorSpec((4, 32, 32, 3), tf.uint8)
+    assert element["pose"] == tf.TensorSpec((4, 17, 3), tf.float32)
+    assert element["weight"] == tf.TensorSpec((4, 17, 3), tf.float32)
+    assert element["joints_mm"] == tf.TensorSpec((4, 17, 3), tf.float32)
+    assert element["weight_3d"] == tf.TensorSpec((4, 17), tf.float32)
+    assert element["view"].root_depth == tf.TensorSpec((4, 1, 1), tf.float32)
+    assert set(element) == {
+        *("image", "pose", "weight", "joints_mm", "weight_3d", "view")
+    }
+
+
+def test_parts_for_the_device_have_the_shapes_that_they_can_have(
+    folders, spec_of
+):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    objects = np.full((2, 6, 6, 4), 255, np.uint8)
+    dataset = pipeline.training_batches(
+        records,
+        Order(12, 4, SEED),
+        spec,
+        SEED,
+        Augmentation(paste=0.5, objects=objects, brightness=0.2),
+        "device",
+    )
+    parts = dataset.element_spec["image"]
+    assert parts["source"] == tf.TensorSpec((4, None, None, 3), tf.uint8)
+    assert parts["picture"] == tf.TensorSpec((4, 6, 6, 4), tf.uint8)
+    assert parts["gains"] == tf.TensorSpec((4, 3), tf.float32)
+
+
+def finished(stream, spec):
+    batch = augmentation_graph.finish(next(stream), spec.input_size)
+    return tf.nest.map_structure(np.asarray, batch)
+
+
+@EITHER
 @pytest.mark.parametrize(
     ("backend", "augmentation"),
     [
         ("device", CHANGED),
-        ("device", Augmentation()),
+        ("device", NO_AUGMENTATION),
         ("imgaug", Augmentation(contrast=0.3, brightness=0.5)),
     ],
     ids=["device", "device, unchanged", "imgaug"],
 )
-def test_backends_give_the_same_batch(make_dataset, backend, augmentation):
-    folders = [make_dataset("a", 4)]
-    host, _ = first_batch(folders, CropVolume(32), augmentation)
-    other, _ = first_batch(folders, CropVolume(32), augmentation, backend)
+def test_backends_give_the_same_batch(
+    folders, spec_of, training_batches, backend, augmentation
+):
+    records, spec = Records(folders), spec_of(CropVolume(32))
+    host, other = (
+        finished(
+            training_batches(
+                records, Order(12, 4, 0), spec, 0, augmentation, name
+            ),
+            spec,
+        )
+        for name in ("host", backend)
+    )
     image, other_image = host.pop("image"), other.pop("image")
-    tf.nest.map_structure(np.testing.assert_array_equal, host, other)
+    assert_same(host, other)
     assert other_image.shape == (4, 32, 32, 3)
     assert np.abs(image - other_image.astype(int)).mean() < 3
 
 
-@BOTH
-def test_labels_of_imgaug_move_as_the_image_does(make_dataset, volume):
-    folders = [make_dataset("a", 4)]
-    report = Augmentation(stretch=0.25, shift=0.05, constant_shift=0.05)
-    host, _ = first_batch(folders, volume, report)
-    by_imgaug, _ = first_batch(folders, volume, report, "imgaug")
-    np.testing.assert_array_equal(host["pose"], by_imgaug["pose"])
-
-
-def test_batches_hold_crops_of_data_sets_of_several_skeletons(make_dataset):
-    folders = [
-        make_dataset("a", 4),
-        make_dataset("b", 4, skeleton=MPI_INF_3DHP_17, first=4),
-    ]
-    stream = pipeline.training_batches(folders, METRIC, 8, 10, 0, 0)
-    weight = next(iter(stream))["weight_3d"].numpy()
-    assert sorted(np.count_nonzero(weight, axis=1)) == [16] * 4 + [17] * 4
-
-
-def test_unknown_backend_is_refused(make_dataset):
-    folders = [make_dataset("a", 1)]
+@EITHER
+def test_wrong_arguments_are_refused_before_anything_is_read(
+    folders, spec_of, training_batches
+):
+    records, spec = Records(folders), spec_of(MetricVolume())
+    order = Order(12, 4, 0)
     with pytest.raises(ValueError, match="`backend` must.*Received: 'gpu'"):
-        pipeline.training_batches(
-            folders, METRIC, 1, 1, 0, 0, Augmentation(), "gpu"
-        )
+        training_batches(records, order, spec, 0, NO_AUGMENTATION, "gpu")
+    with pytest.raises(ValueError, match="3 turns.*Received: 4"):
+        training_batches(records, order, spec, 0, accumulation=3)
 
 
-def test_mean_bone_lengths_are_weighted_by_count(make_dataset, make_sample):
-    folders = [make_dataset("a", 1), make_dataset("b", 2)]
-    knee, hip = 2, 1
-    first, second = (
-        np.linalg.norm(np.subtract(*make_sample(seed).joints_mm[[knee, hip]]))
-        for seed in range(2)
+def test_a_damaged_record_stops_no_dataset(folders, spec_of, damage_shard):
+    damage_shard(folders[0], 1)
+    records, spec = Records(folders), spec_of(MetricVolume())
+    stream = by_tensorflow(records, Order(12, 12, 0), spec, 0)
+    (batch,) = take(stream, 1)
+    assert sorted(batch["weight"].any(axis=(1, 2)).tolist()) == (
+        [False] + [True] * 11
     )
-    lengths = pipeline.mean_bone_lengths(folders, H36M_17)
-    assert lengths[knee] == pytest.approx((2 * first + second) / 3, abs=2e-3)
-    assert lengths[0] == 0
+    with pytest.raises(ValueError, match="record 1: its checksum is wrong"):
+        records.check()
 
 
-def test_bones_that_a_data_set_lacks_have_no_length(make_dataset):
-    folder = make_dataset("a", 1, skeleton=MPI_INF_3DHP_17)
-    lengths = pipeline.mean_bone_lengths([folder], H36M_17)
-    nose, head_top = 9, 10
-    assert lengths[nose] == lengths[head_top] == 0
-    assert lengths[2] > 0
+def test_a_shard_that_is_gone_ends_a_dataset_and_is_named(
+    folders, spec_of, tmp_path
+):
+    records, spec = Records(folders, damaged_limit=12), spec_of(MetricVolume())
+    (tmp_path / "b" / "00001-of-00002.tfrecord").unlink()
+    stream = by_tensorflow(records, Order(12, 12, 0), spec, 0)
+    with pytest.raises(tf.errors.OpError, match="b/00001-of-00002.tfrecord"):
+        next(stream)
+    with pytest.raises(FileNotFoundError, match="b/00001-of-00002.tfrecord"):
+        records.check()

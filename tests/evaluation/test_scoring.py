@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import cv2
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from keras_pose.data import conversion
 from keras_pose.data.sample import Sample
 from keras_pose.data.sources.source import Source
+from keras_pose.data.store import Records
 from keras_pose.evaluation import scoring
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
@@ -168,8 +170,55 @@ def test_unknown_joints_do_not_count(score_of):
 
 @BOTH
 def test_a_score_needs_3d_poses(score_of, spec):
-    with pytest.raises(ValueError, match="needs samples with a 3D pose.*set0"):
+    with pytest.raises(ValueError, match="needs samples with a 3D.*2 without"):
         score_of([without_3d(0), without_3d(1)], spec)
+
+
+@BOTH
+def test_parts_that_workers_score_join_to_the_whole(write_set, spec):
+    weight = np.ones(17, np.float32)
+    weight[WRIST] = 0
+    samples = [
+        make_sample(0),
+        without_3d(1),
+        make_sample(2, weight_3d=weight),
+        make_sample(3),
+        make_sample(4),
+    ]
+    records = Records([write_set("a", samples)])
+    poses = [swap_arm(label(sample, spec.volume)) for sample in samples]
+    poses[3] = poses[3] + 0.03 * np.arange(17)[:, None]  # no two score alike
+
+    def errors_of(numbers, batch_size):
+        left = iter(numbers)
+
+        def predict(images):
+            return {"pose": np.stack([poses[next(left)] for _ in images])}
+
+        return scoring.errors_of(predict, spec, records, batch_size, numbers)
+
+    whole = scoring.summarise(errors_of(range(5), 5), spec)
+    parts = [errors_of(n, 2) for n in (range(3), [], range(3, 5))]
+    assert [part.weight.shape for part in parts] == [(3, 17), (0, 17), (2, 17)]
+    assert {array.dtype for part in parts for array in part} == {
+        np.dtype(np.float32)
+    }
+    joined = scoring.JointErrors(*map(np.concatenate, zip(*parts, strict=True)))
+    assert scoring.summarise(joined, spec) == whole
+    first = scoring.summarise(parts[0], spec)
+    assert (whole.count, first.count) == (4, 2)
+    assert first.mpjpe != whole.mpjpe
+
+
+def test_a_damaged_sample_is_not_scored_but_named(write_set):
+    folder = pathlib.Path(write_set("a", [make_sample(i) for i in range(3)]))
+    (shard,) = folder.glob("*.tfrecord")
+    content = bytearray(shard.read_bytes())
+    content[-40] ^= 1  # of the last record
+    shard.write_bytes(content)
+    poses = np.full((3, 17, 3), 0.5)
+    with pytest.raises(ValueError, match=f"{shard}: record 2: its checksum"):
+        scoring.score(lambda _: {"pose": poses}, METRIC, [str(folder)], 3)
 
 
 def test_progress_hears_the_number_of_frames_done(score_of):

@@ -1,3 +1,7 @@
+import json
+import pathlib
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -52,3 +56,34 @@ def test_predict_keeps_the_order_of_a_batch(exported, crops):
     for name, value in forward.items():
         assert len(value) == len(crops)
         np.testing.assert_array_equal(value, backward[name][::-1])
+
+
+EVALUATED_WITHOUT_TENSORFLOW = """
+import runpy, sys
+try:
+    runpy.run_path("evaluate.py", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+loaded = {name.partition(".")[0] for name in sys.modules}
+assert "ai_edge_litert" in loaded
+assert not loaded & {"tensorflow", "keras"}, loaded
+"""
+
+
+def test_evaluation_of_a_file_needs_no_tensorflow(exported, data_set, tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            EVALUATED_WITHOUT_TENSORFLOW,
+            f"--model={exported.float32}",
+            f"--data={data_set}",
+            f"--out={tmp_path}/scores.json",
+        ],
+        cwd=pathlib.Path(artefacts.__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "scores.json").read_text())["frames"] == 2

@@ -1,14 +1,18 @@
+import keras
 import pytest
-import tensorflow as tf
 
 from keras_pose.config import Config
 from keras_pose.data.conversion import convert
 
-# Before any test starts TensorFlow: two devices, so that two replicas train.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
-)
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Before any test starts TensorFlow: two devices, so that two replicas
+    # train.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
 
 
 @pytest.fixture
@@ -37,11 +41,15 @@ def tiny_config(dataset, tiny_backbone):
 
 @pytest.fixture
 def one_device():
+    if keras.backend.backend() == "jax":
+        return None  # which has no strategies
     return tf.distribute.MirroredStrategy(["CPU:0"])
 
 
 @pytest.fixture(scope="session")
 def two_replicas():
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX trains on one device")
     # One for all tests: two would number their reductions alike, and TensorFlow
     # takes the second's for the first's.
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -2,11 +2,12 @@ import keras
 import pytest
 
 from keras_pose.training.loop import fit
+from keras_pose.training.tensorflow_engine import TensorFlowEngine
 
 
 def losses_of(config, workdir, strategy):
     history = keras.callbacks.History()
-    fit(config, workdir, strategy, [history])
+    fit(config, workdir, TensorFlowEngine(strategy), [history])
     return history.history["loss"]
 
 
@@ -38,5 +39,5 @@ def test_objects_are_looked_for_before_the_folder_is_taken(
     tiny_config.augmentation.paste = 0.5
     tiny_config.augmentation.objects = str(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="`objects` must be a folder"):
-        fit(tiny_config, tmp_path / "run", one_device)
+        fit(tiny_config, tmp_path / "run", TensorFlowEngine(one_device))
     assert not (tmp_path / "run").exists()

@@ -1,12 +1,9 @@
-import zipfile
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_pose.training.batch_norm import prepare_batch_norm
-from keras_pose.training.batch_norm import restore_batch_norm
 
 SHAPE = (4, 5, 6, 3)
 RNG = np.random.default_rng(0)
@@ -200,8 +197,95 @@ def test_several_replicas_share_their_statistics_instead():
     prepare_batch_norm(network, num_replicas=2)
     assert layer.synchronized
     assert not is_fused(layer)
-    restore_batch_norm(network)
+
+
+def train_on_replicas(strategy, mode, make=make_layer):
+    """Output (4, ...), and statistics (replicas, 2, 3) of a training call."""
+    with strategy.scope():
+        layer = make()
+    prepare_batch_norm(network_of(layer), strategy.num_replicas_in_sync, mode)
+
+    @tf.function
+    def step(pixels):
+        return strategy.run(lambda part: layer(part, training=True), (pixels,))
+
+    dataset = tf.data.Dataset.from_tensors(PIXELS)
+    batch = next(
+        iter(
+            strategy.experimental_distribute_dataset(
+                dataset.unbatch().batch(len(PIXELS))
+            )
+        )
+    )
+    output = strategy.experimental_local_results(step(batch))
+    statistics = [
+        strategy.experimental_local_results(variable.value)
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+    return np.concatenate(output), np.stack(statistics, axis=1), layer
+
+
+def normalised(pixels):
+    axes = (0, 1, 2)
+    spread = np.sqrt(pixels.var(axes) + 1.001e-5)
+    return WEIGHTS[0] * (pixels - pixels.mean(axes)) / spread + WEIGHTS[1]
+
+
+def test_local_statistics_of_two_replicas_by_hand(two_replicas):
+    output, statistics, layer = train_on_replicas(two_replicas, "local")
+    assert is_fused(layer)
+    halves = PIXELS[:2], PIXELS[2:]
+    expected = np.concatenate([normalised(half) for half in halves])
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+    axes = (0, 1, 2)
+    mean = np.mean([half.mean(axes) for half in halves], axis=0)
+    variance = np.mean([half.var(axes) for half in halves], axis=0)
+    expected = [
+        0.8 * WEIGHTS[2] + 0.2 * mean,
+        0.8 * WEIGHTS[3] + 0.2 * variance,
+    ]
+    for replica in statistics:
+        np.testing.assert_allclose(replica, expected, rtol=1e-5)
+
+
+def test_synchronized_statistics_of_two_replicas_by_hand(two_replicas):
+    output, statistics, layer = train_on_replicas(two_replicas, "synchronized")
+    assert not is_fused(layer)
+    np.testing.assert_allclose(output, normalised(PIXELS), rtol=1e-4, atol=1e-5)
+    axes = (0, 1, 2)
+    expected = [
+        0.8 * WEIGHTS[2] + 0.2 * PIXELS.mean(axes),
+        0.8 * WEIGHTS[3] + 0.2 * PIXELS.var(axes),
+    ]
+    for replica in statistics:
+        np.testing.assert_allclose(replica, expected, rtol=1e-5)
+
+
+def test_local_layer_that_cannot_be_fused_is_synchronized(two_replicas):
+    def make():
+        layer = keras.layers.BatchNormalization(scale=False, momentum=0.8)
+        layer.build(SHAPE)
+        return layer
+
+    _, statistics, layer = train_on_replicas(two_replicas, "local", make)
+    assert not is_fused(layer)
+    for mean, _ in statistics:
+        np.testing.assert_allclose(mean, 0.2 * PIXELS.mean((0, 1, 2)), 1e-5)
+
+
+@pytest.mark.parametrize("num_replicas", [1, 2])
+def test_frozen_batch_norm_is_left_to_keras(num_replicas):
+    layer = make_layer()
+    prepare_batch_norm(network_of(layer), num_replicas, "frozen")
+    assert not is_fused(layer)
     assert not layer.synchronized
+
+
+@pytest.mark.parametrize("mode", ["synchronized", "local"])
+def test_one_replica_is_fused(mode):
+    layer = make_layer()
+    prepare_batch_norm(network_of(layer), 1, mode)
+    assert is_fused(layer)
 
 
 def small_network():
@@ -247,68 +331,3 @@ def test_network_that_uses_a_layer_twice_trains_as_keras_does():
     ):
         np.testing.assert_allclose(received, expected, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(fused(PIXELS), own(PIXELS), atol=1e-3)
-
-
-def test_restore_leaves_layers_as_they_were():
-    network = small_network()
-    before = [dict(vars(layer)) for layer in batch_norms(network)]
-    prepare_batch_norm(network, num_replicas=1)
-    restore_batch_norm(network)
-    for layer, attributes in zip(batch_norms(network), before, strict=True):
-        assert not is_fused(layer)
-        assert vars(layer).keys() == attributes.keys()
-        assert not layer.synchronized
-
-
-def content(path):
-    """What a .keras file holds, but for the time of its writing."""
-    with zipfile.ZipFile(path) as archive:
-        return {
-            name: archive.read(name)
-            for name in archive.namelist()
-            if name != "metadata.json"
-        }
-
-
-@pytest.mark.parametrize("num_replicas", [1, 2])
-def test_saved_file_shows_nothing_of_training(tmp_path, num_replicas):
-    network = small_network()
-    network.save(tmp_path / "before.keras")
-    prepare_batch_norm(network, num_replicas)
-    restore_batch_norm(network)
-    network.save(tmp_path / "after.keras")
-    before = content(tmp_path / "before.keras")
-    assert content(tmp_path / "after.keras") == before
-    assert {"config.json", "model.weights.h5"} <= before.keys()
-
-
-def test_trained_network_loads_in_plain_keras(tmp_path):
-    network = small_network()
-    prepare_batch_norm(network, num_replicas=1)
-    train(network, 2)
-    restore_batch_norm(network)
-    network.save(tmp_path / "net.keras")
-    loaded = keras.saving.load_model(tmp_path / "net.keras")
-    layers = batch_norms(loaded)
-    assert {type(layer) for layer in layers} == {
-        keras.layers.BatchNormalization
-    }
-    assert not any(map(is_fused, layers))
-    np.testing.assert_array_equal(loaded(PIXELS), network(PIXELS))
-
-
-def test_training_goes_on_after_a_network_is_saved(tmp_path):
-    whole, saved = small_network(), small_network()
-    for network in (whole, saved):
-        prepare_batch_norm(network, num_replicas=1)
-        train(network, 2)
-    restore_batch_norm(saved)
-    saved.save(tmp_path / "net.keras")
-    prepare_batch_norm(saved, num_replicas=1)
-    assert all(map(is_fused, batch_norms(saved)))
-    train(whole, 2)
-    train(saved, 2)
-    for received, expected in zip(
-        saved.get_weights(), whole.get_weights(), strict=True
-    ):
-        np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,42 @@
+"""Files that are whole or not there, whenever a machine stops."""
+
+import contextlib
+import os
+import zlib
+
+ASIDE = ".new"  # ends the names of files that are being written
+
+
+@contextlib.contextmanager
+def replaced(path):
+    """Gives a place to write a file to, and puts the file where it belongs.
+
+    Args:
+        path: Of the file, which keeps its old content until the new one is on
+            the disk, and for good if the block raises.
+
+    Yields:
+        The path to write the new content to.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    # TensorBoard reads every file whose name holds that of an event file.
+    aside = os.path.join(folder, f"{zlib.crc32(name.encode()):08x}{ASIDE}")
+    try:
+        yield aside
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(aside)
+        raise
+    sync_folder(folder)
+
+
+def sync_folder(folder):
+    """Puts the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""What a person watches of a run, and what it leaves to be read."""

@@ -1,0 +1,43 @@
+import os
+
+import pytest
+
+from keras_pose.durable import replaced
+
+
+def write(path, content):
+    with replaced(path) as aside, open(aside, "wb") as file:
+        file.write(content)
+
+
+def test_a_replaced_file_has_its_new_content_and_nothing_beside(tmp_path):
+    write(tmp_path / "a.json", b"old")
+    write(tmp_path / "a.json", b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_file_keeps_its_content_when_the_new_one_fails(tmp_path):
+    write(tmp_path / "a.json", b"old")
+
+    def fail():
+        with replaced(tmp_path / "a.json") as aside:
+            with open(aside, "wb") as file:
+                file.write(b"ne")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk"):
+        fail()
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_the_old_content_is_there_until_the_new_one_is_whole(tmp_path):
+    write(tmp_path / "events.tfevents.1", b"old")
+    with replaced(tmp_path / "events.tfevents.1") as aside:
+        with open(aside, "wb") as file:
+            file.write(b"new")
+        assert (tmp_path / "events.tfevents.1").read_bytes() == b"old"
+        # TensorBoard does not take what is not finished for an event file.
+        assert "tfevents" not in os.path.basename(aside)
+        assert os.path.dirname(aside) == str(tmp_path)

@@ -1,0 +1,45 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from keras_pose.training.interruption import Interruption
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_first_signal_is_noted(number):
+    with Interruption() as interruption:
+        assert interruption.signal_number is None
+        os.kill(os.getpid(), number)
+        assert interruption.signal_number == number
+
+
+def test_second_signal_does_what_it_always_does():
+    with Interruption():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_given_back():
+    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    with Interruption():
+        pass
+    after = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    assert after == before
+
+
+def test_other_threads_leave_signals_alone():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def enter():
+        with Interruption() as interruption:
+            seen.append(signal.getsignal(signal.SIGINT))
+            seen.append(interruption.signal_number)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before, None]
