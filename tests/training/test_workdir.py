@@ -47,9 +47,11 @@ def test_folder_of_a_killed_process_is_free(tmp_path, holder):
 
 
 def test_folder_is_free_again_afterwards(tmp_path):
+    entered = 0
     for _ in range(2):
         with claimed(tmp_path, Config()):
-            pass
+            entered += 1
+    assert entered == 2
 
 
 def test_folder_of_another_config_is_refused_and_left(tmp_path):
