@@ -252,7 +252,9 @@ def test_backends_give_the_same_batch(
     image, other_image = host.pop("image"), other.pop("image")
     assert_same(host, other)
     assert other_image.shape == (4, 32, 32, 3)
-    assert np.abs(image - other_image.astype(int)).mean() < 3
+    # Half a level on OpenCV 4, of which a low JPEG quality makes more; other
+    # images differ by tens.
+    assert np.abs(image - other_image.astype(int)).mean() < 6
 
 
 @EITHER
