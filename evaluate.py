@@ -11,7 +11,9 @@ from absl import flags
 from keras_pose import console
 
 _MODEL = flags.DEFINE_string(
-    "model", None, "Run folder, .keras or .tflite file, or SavedModel folder."
+    "model",
+    None,
+    "Run folder, .keras, .tflite or .onnx file, SavedModel or OpenVINO folder.",
 )
 _DATA = flags.DEFINE_list("data", None, "Folders made by prepare.py.")
 _MEAN_POSE_OF = flags.DEFINE_list(
@@ -23,12 +25,13 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images at once.", 1)
 
 def main():
     """Reads the flags, scores, prints the table."""
-    if not _MODEL.value.endswith(".tflite"):
+    from keras_pose.serving import artefacts
+
+    if artefacts.needs_backend(_MODEL.value):
         console.choose_backend("tensorflow", "jax", "torch")
     from keras_pose.data.store import Records
     from keras_pose.evaluation.scoring import score
     from keras_pose.evaluation.scoring import score_mean_pose
-    from keras_pose.serving import artefacts
 
     folder = os.path.dirname(os.path.abspath(_OUT.value))
     if not os.path.isdir(folder):  # said now rather than after the work

@@ -15,7 +15,9 @@ from absl import logging
 from keras_pose import console
 
 _MODEL = flags.DEFINE_string(
-    "model", None, "Run folder, .keras or .tflite file, or SavedModel folder."
+    "model",
+    None,
+    "Run folder, .keras, .tflite or .onnx file, SavedModel or OpenVINO folder.",
 )
 _IMAGE = flags.DEFINE_string("image", None, "Image file.")
 _OUT = flags.DEFINE_string("out", None, "Path of the results, no extension.")
@@ -31,7 +33,9 @@ _ROOT_DEPTH = flags.DEFINE_float(
 
 def main():
     """Reads the flags, predicts, writes the JSON and the picture."""
-    if not _MODEL.value.endswith(".tflite"):
+    from keras_pose.serving import artefacts
+
+    if artefacts.needs_backend(_MODEL.value):
         console.choose_backend("tensorflow", "jax", "torch")
     from keras_pose import images
     from keras_pose import visualization

@@ -50,7 +50,13 @@ def main():
         out=scores,
     )
     shutil.rmtree(EXPORTED, ignore_errors=True)
-    _run("export.py", model=RUN, data=f"{DATA}/test", out=EXPORTED)
+    _run(
+        "export.py",
+        model=RUN,
+        data=f"{DATA}/test",
+        calibration=f"{DATA}/train",
+        out=EXPORTED,
+    )
     pictures = _predict()
     _summarise(scores, pictures, time.monotonic() - start)
 
@@ -101,9 +107,9 @@ def _summarise(scores, pictures, seconds):
         print(f"  {name:<22}" + "".join(f"{cell:>14}" for cell in cells))
     print(f"\n  {'exported':<22}{'MB':>14}{'ms an image':>14}")
     for row in artefacts:
-        if row["endpoint"] == "serving_default":
+        if row["endpoint"] == "network":
             print(
-                f"  {row['name']:<22}{row['megabytes']:>14.1f}"
+                f"  {row['format']:<22}{row['megabytes']:>14.1f}"
                 f"{row['milliseconds']:>14.1f}"
             )
     print(f"\nThe training data: {DATA}/contact_sheet.png")

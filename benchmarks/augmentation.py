@@ -34,7 +34,6 @@ from keras_pose.data.sources.source import Source
 from keras_pose.data.store import Records
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
-from keras_pose.serving import saved_model
 from keras_pose.skeleton import H36M_17
 
 _COUNT = flags.DEFINE_integer("count", 256, "Images.", 1)
@@ -261,7 +260,11 @@ def _by_imgaug(folder):
 
 def _decoded(folder):
     def decode(serialised):
-        return saved_model.decode_image(_encoded(serialised[None])[0])
+        return tf.io.decode_jpeg(
+            _encoded(serialised[None])[0],
+            channels=3,
+            dct_method="INTEGER_ACCURATE",
+        )
 
     decoded = _records(folder).map(decode, tf.data.AUTOTUNE)
     return decoded.batch(_BATCH_SIZE.value, drop_remainder=True).prefetch(

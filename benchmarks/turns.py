@@ -15,11 +15,34 @@ def contest(commands, rounds):
     """Runs contestants in turns.
 
     Args:
-        commands: {name: command line of a process that calls `serve`}.
-        rounds: How often each of them runs.
+        commands: As of `all_runs`.
+        rounds: Likewise.
 
     Returns:
-        {name: (median seconds, median peak memory in MiB)}; the peak is above
+        {name: (median seconds, median peak memory in MiB)}.
+
+    Raises:
+        RuntimeError: A contestant died.
+    """
+    return {
+        name: tuple(
+            statistics.median(column) for column in zip(*rows, strict=True)
+        )
+        for name, rows in all_runs(commands, rounds).items()
+    }
+
+
+def all_runs(commands, rounds, pause=0.0):
+    """Runs contestants in turns.
+
+    Args:
+        commands: {name: command line of a process that calls `serve`}.
+        rounds: How often each of them runs.
+        pause: Seconds before each run, for the threads of the one before to
+            fall asleep.
+
+    Returns:
+        {name: [(seconds, peak memory in MiB) of each run]}; the peak is above
         what the process held before its first run, and includes what XLA takes
         to compile.
 
@@ -42,6 +65,7 @@ def contest(commands, rounds):
             _answer(process)  # it has warmed up
         for _ in range(rounds):
             for name, process in processes.items():
+                time.sleep(pause)
                 process.stdin.write("go\n")
                 process.stdin.flush()
                 results[name].append(_answer(process))
@@ -49,12 +73,7 @@ def contest(commands, rounds):
         for process in processes.values():
             process.kill()
             process.wait()
-    return {
-        name: tuple(
-            statistics.median(column) for column in zip(*rows, strict=True)
-        )
-        for name, rows in results.items()
-    }
+    return results
 
 
 def _answer(process):

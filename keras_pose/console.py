@@ -20,8 +20,8 @@ def run(main, required):
     `--verbosity=1` adds the traceback.
 
     Args:
-        main: Takes nothing; raises OSError, RuntimeError or ValueError for
-            what the user can mend.
+        main: Takes nothing; raises ImportError, OSError, RuntimeError or
+            ValueError for what the user can mend.
         required: Names of the flags that must be given.
     """
     absl_logging.get_absl_handler().setFormatter(
@@ -42,7 +42,7 @@ def run(main, required):
             _fail(argv, f"{', '.join(missing)} must be given; see --help")
         try:
             main()
-        except (OSError, RuntimeError, ValueError) as error:
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
             logging.getLogger("absl").debug("", exc_info=True)
             _fail(argv, error)
         except KeyboardInterrupt:
@@ -99,6 +99,11 @@ def _import_tensorflow():
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def say(text):
+    """Tells the user what goes on, beside what a script prints as result."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def progress_bar(total, unit):

@@ -93,7 +93,10 @@ class SoftArgmax3D(keras.layers.Layer):
         self.debias = debias
 
     def call(self, logits):
-        marginals, log_total = axis_marginals(self.tempered(logits))
+        return self.moments(*axis_marginals(self.tempered(logits)))
+
+    def moments(self, marginals, log_total):
+        """Pose, std and confidence of heatmaps, as of `axis_marginals`."""
         pose, std, agreement = [], [], []
         for marginal in marginals:  # (B, J, cells)
             centres = ops.convert_to_tensor(cell_centres(marginal.shape[-1]))

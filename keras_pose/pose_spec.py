@@ -15,6 +15,10 @@ from keras_pose.skeleton import SKELETONS
 from keras_pose.skeleton import Skeleton
 
 FILE_NAME = "pose_spec.json"
+INPUT_DESCRIPTION = (
+    "Crop of a person: uint8 RGB, 0 to 255, (batch, size, size, 3); side of "
+    "the crop = box_margin x longer side of the person's box."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,14 +52,45 @@ class PoseSpec:
                 "input_size": self.input_size,
                 "box_margin": self.box_margin,
                 "bone_lengths_mm": self.bone_lengths_mm,
-                "input": "image: uint8 RGB, (batch, size, size, 3)",
-                "output": (
-                    "pose: x right, y down, z away in the unit cube; std: of "
-                    "the heatmap, same unit; confidence: in [0, 1]"
-                ),
+                "inputs": {"image": INPUT_DESCRIPTION},
+                "outputs": self.output_descriptions(),
             },
             indent=1,
         )
+
+    def output_descriptions(self):
+        """What each output of the network says, by its name.
+
+        A network with a regression head has the pose alone.
+        """
+        if isinstance(self.volume, MetricVolume):
+            unit = (
+                f"mm = (value - 0.5) * {self.volume.size_mm:g}, x right, y "
+                "down, z away from the camera, around the root"
+            )
+            std = f"mm = value * {self.volume.size_mm:g}"
+        else:
+            unit = (
+                f"x, y in px of the crop = value * {self.volume.crop_size:g} - "
+                f"0.5; z in mm = (value - 0.5) * {self.volume.depth_mm:g}, "
+                "behind the root"
+            )
+            std = (
+                f"x, y in px = value * {self.volume.crop_size:g}; z in mm = "
+                f"value * {self.volume.depth_mm:g}"
+            )
+        joints = self.skeleton.num_joints
+        return {
+            "pose": f"(batch, {joints}, 3) joints; {unit}.",
+            "std": (
+                f"(batch, {joints}, 3) standard deviation of each joint's "
+                f"heatmap along x, y, z; {std}."
+            ),
+            "confidence": (
+                f"(batch, {joints}) in [0, 1]: the heatmap's mass near its "
+                "mean."
+            ),
+        }
 
     @classmethod
     def from_json(cls, text, name):

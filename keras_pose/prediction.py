@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from keras_pose import images
+from keras_pose import location
 from keras_pose.geometry import camera
 from keras_pose.geometry import crop
-from keras_pose.geometry import placement
+from keras_pose.geometry import rules
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.geometry.volume import View
 from keras_pose.serving import artefacts
@@ -71,11 +72,12 @@ class Predictor:
     """An artefact that takes images.
 
     Args:
-        path: As of `artefacts.load`.
+        model: An Artefact, or its path as of `artefacts.load`.
     """
 
-    def __init__(self, path):
-        self.artefact = artefacts.load(path)
+    def __init__(self, model):
+        is_loaded = isinstance(model, artefacts.Artefact)
+        self.artefact = model if is_loaded else artefacts.load(model)
         self.spec = self.artefact.spec
 
     def __call__(
@@ -108,103 +110,69 @@ class Predictor:
         height, width = image.shape[:2]
         margin = self.spec.box_margin
         if box is None:
-            # The box whose crop, with its margin, is the whole image.
-            side = max(width, height) / margin
-            box = [(width - side) / 2, (height - side) / 2, side, side]
-        box = _check_box(box, width, height)
+            box = crop.box_of_image(width, height, margin)
+        box = _check_numbers("box", box, (4,))
+        _check_rules("box", rules.of_box(box, width, height), box)
         intrinsics, intrinsics_from = _check_camera(intrinsics, width, height)
         distortion = _check_numbers(
             "distortion",
             np.zeros(5) if distortion is None else distortion,
             (5,),
         )
-        if root_depth is not None and not 0 < root_depth < np.inf:
-            raise ValueError(
-                "`root_depth` must be a positive number of mm. "
-                f"Received: {root_depth}"
+        if root_depth is not None:
+            _check_rules(
+                "root_depth", rules.of_root_depth(root_depth), root_depth
             )
+        elif location.needs_root_depth(self.spec):
+            raise ValueError(f"`root_depth` {rules.NO_BONES}. Received: None")
 
         transform = crop.crop_from_image(box, self.spec.input_size, margin)
         pixels = images.crop_image(image, transform, self.spec.input_size)
         outputs = self.artefact.predict(pixels[None])
         outputs = {name: value[0] for name, value in outputs.items()}
         view = View(
-            np.float64(transform), intrinsics, distortion, np.ones((1, 1))
+            np.float64(transform),
+            intrinsics,
+            distortion,
+            np.full((1, 1), float(root_depth or 0)),
         )
-        return self._pose(outputs, view, box, root_depth, intrinsics_from)
-
-    def _pose(self, outputs, view, box, root_depth, intrinsics_from):
-        """Puts the network's outputs for one crop in front of the camera."""
-        locate = (
-            self._locate_metric
-            if isinstance(self.spec.volume, MetricVolume)
-            else self._locate_crop
-        )
-        joints, view, position_from = locate(
-            np.float64(outputs["pose"]), view, box, root_depth
-        )
-        joints_px = camera.image_from_camera(
-            joints, view.intrinsics, view.distortion
-        )
-        if not np.all(joints[:, 2] > 0) or not np.all(np.isfinite(joints_px)):
-            raise ValueError(
-                "`root_depth` and `distortion` must leave every joint in front "
-                "of the camera, on the image plane. Received: "
-                f"root_depth={root_depth}, "
-                f"distortion={view.distortion.tolist()}, "
-                f"nearest joint at {joints[:, 2].min():.0f} mm"
+        # What a lens without meaning overflows to, the rules refuse.
+        with np.errstate(all="ignore"):
+            place = location.locate(
+                self.spec, np.float64(outputs["pose"]), view, box
             )
-        std_mm = None
-        if "std" in outputs:
-            std_mm = np.linalg.norm(
-                outputs["std"] * self.spec.volume.unit_mm(view), axis=-1
-            )
+        _check_rules(
+            "root_depth` and `distortion",
+            place.rules,
+            f"root_depth={root_depth}, distortion={distortion.tolist()}",
+        )
         return Pose(
             self.spec.skeleton,
-            joints - joints[self.spec.skeleton.root],
-            joints,
-            joints_px,
-            std_mm,
+            place.joints_mm,
+            place.joints_camera_mm,
+            place.joints_px,
+            self._std_mm(outputs, place.view),
             outputs.get("confidence"),
             box,
-            view.intrinsics,
+            intrinsics,
             intrinsics_from,
-            position_from,
+            self._position_from(root_depth),
         )
 
-    def _locate_metric(self, pose, view, box, root_depth):
-        """The metric volume knows the size: the box says how far away."""
-        joints = self.spec.volume.decode(pose, view)
-        joints = joints - joints[self.spec.skeleton.root]
-        root = placement.root_from_box(
-            joints, box, view.intrinsics, view.distortion, root_depth
-        )
-        position_from = "the pose fills its box"
-        if root_depth is not None:
-            position_from = "the given root depth, and the box's centre"
-        return joints + root, view, position_from
+    def _std_mm(self, outputs, view):
+        if "std" not in outputs:
+            return None
+        unit_mm = self.spec.volume.unit_mm(view)
+        return np.linalg.norm(outputs["std"] * unit_mm, axis=-1)
 
-    def _locate_crop(self, pose, view, box, root_depth):
-        """The crop volume knows the pixels: the bones say how far away."""
-        del box
-        position_from = "the given root depth"
+    def _position_from(self, root_depth):
+        if isinstance(self.spec.volume, MetricVolume):
+            if root_depth is None:
+                return "the pose fills its box"
+            return "the given root depth, and the box's centre"
         if root_depth is None:
-            rays = camera.camera_from_image(
-                self.spec.volume.image_points(pose, view),
-                1.0,
-                view.intrinsics,
-                view.distortion,
-            )
-            depth = (pose[:, 2] - 0.5) * self.spec.volume.depth_mm
-            root_depth = placement.root_depth_from_bone_lengths(
-                rays[:, :2],
-                depth,
-                self.spec.skeleton.bones,
-                self.spec.bone_lengths_mm,
-            )
-            position_from = "mean bone lengths of the training set"
-        view = view._replace(root_depth=np.full((1, 1), float(root_depth)))
-        return self.spec.volume.decode(pose, view), view, position_from
+            return "mean bone lengths of the training set"
+        return "the given root depth"
 
 
 def _check_image(image):
@@ -235,35 +203,20 @@ def _check_numbers(name, value, shape):
     return array
 
 
-def _check_box(box, width, height):
-    box = _check_numbers("box", box, (4,))
-    x, y, box_width, box_height = box
-    if box_width <= 0 or box_height <= 0:
-        raise ValueError(
-            f"`box` must have a positive width and height. Received: {box}"
-        )
-    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-        raise ValueError(
-            f"`box` must overlap the image of {width} x {height} px. "
-            f"Received: {box}"
-        )
-    return box
+def _check_rules(name, checks, received):
+    for rule in checks:
+        if not rule.holds:
+            text = rule.text.format(*rule.values)
+            raise ValueError(f"`{name}` {text}. Received: {received}")
 
 
 def _check_camera(intrinsics, width, height):
     if intrinsics is None:
         degrees = camera.ORDINARY_FIELD_OF_VIEW
         guess = camera.intrinsics_from_field_of_view(degrees, width, height)
-        return np.float64(guess), (
-            f"a guess: {degrees:.0f} degrees across the longer side"
-        )
+        return guess, f"a guess: {degrees:.0f} degrees across the longer side"
     intrinsics = _check_numbers("intrinsics", intrinsics, (3, 3))
-    (fx, _, cx), (_, fy, cy) = intrinsics[:2]
-    pinhole = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    if fx <= 0 or fy <= 0 or not np.array_equal(intrinsics, pinhole):
-        raise ValueError(
-            "`intrinsics` must have positive focal lengths, no skew, and "
-            "0, 0, 1 as its last row. "
-            f"Received: {intrinsics.tolist()}"
-        )
+    _check_rules(
+        "intrinsics", rules.of_intrinsics(intrinsics), intrinsics.tolist()
+    )
     return intrinsics, "given"

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     # Without TensorFlow, so that a machine with JAX alone trains, and so that
     # preparing and scoring begin at once.
     "keras_pose.data": "",
-    "keras_pose.data.example_proto": "google.protobuf",
+    "keras_pose.message_schema": "google.protobuf",
+    "keras_pose.data.example_proto": "keras_pose.message_schema",
     "keras_pose.data.records": """numpy google.protobuf keras_pose.skeleton
         keras_pose.data.example_proto keras_pose.data.tfrecord""",
     "keras_pose.data.store": """numpy keras_pose.images keras_pose.data.records
@@ -109,12 +110,56 @@ MAY_IMPORT = {
     "keras_pose.evaluation": """numpy keras_pose.geometry keras_pose.data
         keras_pose.evaluation""",
     "keras_pose.evaluation.metrics": "numpy keras_pose.geometry",
-    "keras_pose.serving": """numpy keras tensorflow keras_pose.geometry
-        keras_pose.images keras_pose.data keras_pose.serving""",
+    "keras_pose.location": "numpy keras_pose.geometry",
+    "keras_pose.serving": "keras_pose.serving",
+    "keras_pose.serving.saved_model": """tensorflow keras_pose.geometry
+        keras_pose.serving""",
+    "keras_pose.serving.graph": """numpy tensorflow keras_pose.geometry
+        keras_pose.images keras_pose.location keras_pose.serving.graph""",
+    "keras_pose.serving.inference_network": """numpy keras keras_pose.layers
+        keras_pose.models""",
+    "keras_pose.serving.tflite": """tensorflow ai_edge_litert
+        keras_pose.durable keras_pose.serving""",
+    "keras_pose.serving.tflite_half": "numpy flatbuffers ai_edge_litert",
+    "keras_pose.serving.tflite_metadata": """numpy flatbuffers ai_edge_litert
+        keras_pose.pose_spec keras_pose.serving.tflite_half""",
+    "keras_pose.serving.parity": """numpy keras_pose.data
+        keras_pose.evaluation.metrics keras_pose.geometry.volume
+        keras_pose.skeleton""",
+    "keras_pose.serving.proof": """numpy keras_pose.location
+        keras_pose.prediction keras_pose.serving""",
+    # Loaded where no TensorFlow is.
     "keras_pose.serving.artefacts": """numpy keras_pose.durable
-        keras_pose.pose_spec""",
+        keras_pose.pose_spec keras_pose.serving.checksums
+        keras_pose.serving.keras_file keras_pose.serving.members
+        keras_pose.serving.runtimes""",
+    "keras_pose.serving.checksums": "",
+    "keras_pose.serving.members": "",
+    "keras_pose.serving.keras_file": """keras_pose.pose_spec
+        keras_pose.serving.members""",
+    "keras_pose.serving.saved_model_file": "",
+    "keras_pose.serving.runtimes": "numpy",
+    "keras_pose.serving.measure": "numpy keras_pose.serving.artefacts",
+    "keras_pose.serving.onnx_model": """google.protobuf keras_pose.durable
+        keras_pose.pose_spec keras_pose.serving.checksums
+        keras_pose.serving.runtimes""",
+    "keras_pose.serving.openvino_model": """numpy keras_pose.serving.artefacts
+        keras_pose.serving.checksums keras_pose.serving.runtimes""",
+    # Clients run where no TensorFlow is.
+    "keras_pose.serving.client": "numpy keras_pose.serving.client",
+    "keras_pose.serving.client.grpc_client": """grpc
+        keras_pose.serving.client""",
+    "keras_pose.serving.client.serving_proto": """numpy
+        keras_pose.message_schema""",
+    "keras_pose.serving.model_card": """keras_pose.__version__
+        keras_pose.geometry.volume keras_pose.serving.artefacts""",
+    "keras_pose.serving.warmup": """numpy cv2 keras_pose.data.tfrecord
+        keras_pose.serving.client""",
+    "keras_pose.serving.tf_serving": """keras_pose.serving.model_card
+        keras_pose.serving.warmup""",
     "keras_pose.prediction": """numpy keras_pose.geometry keras_pose.images
-        keras_pose.skeleton keras_pose.serving.artefacts""",
+        keras_pose.location keras_pose.skeleton
+        keras_pose.serving.artefacts""",
     "keras_pose.visualization": "numpy cv2",
     # What a person watches runs on any backend, without TensorFlow.
     "keras_pose.tracking": "",
@@ -161,18 +206,24 @@ MAY_IMPORT = {
     "train": "absl ml_collections keras_pose.console",
     "augment": "absl ml_collections keras_pose.console",
     "evaluate": "absl keras_pose.console",
-    "export": "absl keras_pose.console",
+    "export": "absl keras_pose.console keras_pose.serving.formats",
     "predict": "absl keras_pose.console",
     "prepare": "absl keras_pose.console",
 }
 # part: what it may import besides, inside a function
 MAY_IMPORT_LATE = {
+    "keras_pose.serving.measure": "cv2 keras_pose.serving.saved_model",
+    "keras_pose.serving.parity": "keras_pose.synthesis.scene",
     # Only for the backends that are these.
     "keras_pose.data.examples": """keras_pose.data.augmentation_graph
         keras_pose.data.imgaug_backend""",
     # An artefact of one kind is loaded without the tools of the others.
-    "keras_pose.serving.artefacts": """keras tensorflow ai_edge_litert
-        keras_pose.layers""",
+    "keras_pose.serving.artefacts": """keras keras_pose.layers
+        keras_pose.serving.onnx_model""",
+    "keras_pose.serving.runtimes": """tensorflow ai_edge_litert
+        keras_pose.serving.saved_model_file""",
+    "keras_pose.serving.saved_model_file": "tensorflow",
+    "keras_pose.serving.onnx_model": "keras",
     "keras_pose.visualization": "matplotlib",
     "keras_pose.tracking.report_charts": "matplotlib",
     "keras_pose.training.preview": "keras_pose.data.augmentation_graph",
@@ -182,7 +233,7 @@ MAY_IMPORT_LATE = {
         keras_pose.serving.artefacts""",
     "export": "keras_pose.serving",
     "predict": """keras_pose.images keras_pose.visualization
-        keras_pose.prediction""",
+        keras_pose.prediction keras_pose.serving.artefacts""",
     "prepare": "keras_pose.data keras_pose.synthesis.scene",
 }
 
@@ -320,6 +371,8 @@ def test_tables_allow_only_what_is_used(table, when):
         ("keras_pose.serving.export", "import keras_pose.training.loop"),
         ("keras_pose.serving.export", "from keras_pose import models"),
         ("keras_pose.serving.artefacts", "import keras"),
+        ("keras_pose.serving.client.base", "import tensorflow"),
+        ("keras_pose.serving.client.rest_client", "import grpc"),
         ("keras_pose.prediction", "from keras_pose.config import Config"),
         ("keras_pose.prediction", "import tensorflow"),
         ("keras_pose.visualization", "from matplotlib.figure import Figure"),

@@ -311,7 +311,7 @@ def test_crop_pose_without_bone_lengths_asks_for_the_depth(
     predictor.spec = dataclasses.replace(
         predictor.spec, bone_lengths_mm=(0.0,) * 17
     )
-    with pytest.raises(ValueError, match="give the root depth"):
+    with pytest.raises(ValueError, match="`root_depth` must be given"):
         predictor(IMAGE)
     predictor(IMAGE, root_depth=4000)
 

@@ -120,23 +120,23 @@ def _focal_and_centre(intrinsics):
     return focal_x * _X_OF_2 + focal_y * _Y_OF_2, centre
 
 
-def intrinsics_from_field_of_view(degrees, width, height):
+def intrinsics_from_field_of_view(degrees, width, height, xp=np):
     """A camera for an image about which nothing is known.
 
     Args:
         degrees: Field of view across the image's longer side.
-        width: Image width, px.
-        height: Image height, px.
+        width: (...) image width, px.
+        height: (...) image height, px.
+        xp: NumPy, or what has its names.
 
     Returns:
-        (3, 3) px, the principal point at the image's centre.
+        (..., 3, 3) px, the principal point at the image's centre.
     """
-    focal = max(width, height) / (2 * np.tan(np.radians(degrees) / 2))
-    return np.array(
-        [
-            [focal, 0, (width - 1) / 2],
-            [0, focal, (height - 1) / 2],
-            [0, 0, 1],
-        ],
-        np.float32,
+    focal = xp.maximum(width, height) / (2 * np.tan(np.radians(degrees) / 2))
+    zero = 0 * focal
+    rows = (
+        (focal, zero, (width - 1) / 2),
+        (zero, focal, (height - 1) / 2),
+        (zero, zero, zero + 1),
     )
+    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)

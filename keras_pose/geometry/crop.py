@@ -17,6 +17,22 @@ def _entry(row, column):
     return matrix
 
 
+def box_of_image(width, height, scale, xp=np):
+    """The box whose crop is the whole image, what it lacks of a square black.
+
+    Args:
+        width: (...) of the image, px.
+        height: (...) of the image, px.
+        scale: How much more than the box the crop shows.
+        xp: NumPy, or a module with its names, for tensors.
+
+    Returns:
+        (..., 4) x, y, width, height in px.
+    """
+    side = xp.maximum(width, height) / scale
+    return xp.stack([(width - side) / 2, (height - side) / 2, side, side], -1)
+
+
 def crop_from_image(box, size, scale=1.0):
     """The map from image pixels to pixels of the square crop of a box.
 

@@ -1,7 +1,9 @@
 """Where in front of the camera a pose stands, when nobody says.
 
 A volume's pose lacks what one image cannot show: how far away the person is.
-These are the estimates that need no second network.
+These are the estimates that need no second network. They are written once for
+arrays and tensors: `xp` is NumPy or a module with NumPy's names, and `repeat`
+its loop.
 """
 
 import numpy as np
@@ -9,11 +11,27 @@ import numpy as np
 from keras_pose.geometry import camera
 
 # Depths that are searched, mm: from a hand's reach to across a stadium.
-_DEPTHS = np.geomspace(200.0, 200_000.0, 4000)
-_BOX_PASSES = 50
+_NEAREST, _FARTHEST = 200.0, 200_000.0
+_HALVINGS = 40  # of the range of depths, to a billionth of the depth
+_BOX_PASSES = 20  # those of a lens; a pinhole needs none
+_CLEARANCE = 100.0  # mm between the camera and a pose's nearest joint
+
+_ONES_OF_3 = np.ones((3, 1), np.float32)
+_XY_OF_3 = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
+_Z_OF_3 = np.array([0, 0, 1], np.float32)
+_LEAST_SQUARE = 1e-12  # mm^2: a bone of no length has no direction
 
 
-def root_depth_from_bone_lengths(rays, relative_depth, bones, bone_lengths_mm):
+def repeat_step(step, state, passes):
+    """The state after so many steps."""
+    for _ in range(passes):
+        state = step(state)
+    return state
+
+
+def root_depth_from_bone_lengths(
+    rays, relative_depth, bones, bone_lengths_mm, xp=np, repeat=repeat_step
+):
     """The root depth at which the bones are as long as people's are.
 
     A joint at relative depth d on the ray n is at n (Z + d), so every bone
@@ -21,14 +39,16 @@ def root_depth_from_bone_lengths(rays, relative_depth, bones, bone_lengths_mm):
     length is the expected one.
 
     Args:
-        rays: (J, 2) x / z and y / z of the joints.
-        relative_depth: (J,) mm, behind the root.
+        rays: (..., J, 2) float64, x / z and y / z of the joints.
+        relative_depth: (..., J, 1) mm, behind the root.
         bones: (parent, child) index pairs.
         bone_lengths_mm: (J,), the length of the bone that ends at each joint;
             bones of length 0 are left out.
+        xp: NumPy, or what has its names.
+        repeat: As `repeat_step`.
 
     Returns:
-        mm along the optical axis.
+        (..., 1, 1) mm along the optical axis.
 
     Raises:
         ValueError: No bone has a length.
@@ -39,62 +59,110 @@ def root_depth_from_bone_lengths(rays, relative_depth, bones, bone_lengths_mm):
             "`bone_lengths_mm` must hold a positive length to estimate a root "
             "depth; give the root depth instead. Received: none"
         )
-    parents, children = np.array(pairs).T
-    expected = np.asarray(bone_lengths_mm, np.float64)[children].sum()
-    rays = np.concatenate([rays, np.ones((len(rays), 1))], axis=-1)
-    rays = rays.astype(np.float64)
-    offset = rays * np.asarray(relative_depth, np.float64)[:, None]
-    growth = rays[children] - rays[parents]  # a bone is growth * Z + start
-    start = offset[children] - offset[parents]
-    bone = growth * _DEPTHS[:, None, None] + start
-    total = np.linalg.norm(bone, axis=-1).sum(axis=-1)
-    longer = np.flatnonzero(total > expected)
-    if not longer.size:
-        return float(_DEPTHS[-1])
-    # The sum is convex in Z: past its least value it only grows.
-    shorter = np.flatnonzero(total <= expected)
-    if not shorter.size:
-        return float(_DEPTHS[np.argmin(total)])
-    index = shorter[-1]
-    if index + 1 == len(_DEPTHS):
-        return float(_DEPTHS[-1])
-    share = (expected - total[index]) / (total[index + 1] - total[index])
-    return float(_DEPTHS[index] + share * (_DEPTHS[index + 1] - _DEPTHS[index]))
+    expected = sum(float(bone_lengths_mm[child]) for _, child in pairs)
+    child_less_parent = np.zeros((len(pairs), len(bone_lengths_mm)))
+    for row, (parent, child) in enumerate(pairs):
+        child_less_parent[row, [parent, child]] = -1, 1
+    points = rays @ np.float64(_XY_OF_3) + _Z_OF_3
+    growth = child_less_parent @ points  # a bone is growth * Z + start
+    start = child_less_parent @ (points * relative_depth)
+
+    def halve(depths):
+        low, high = depths
+        middle = (low * high) ** 0.5
+        bone = growth * middle + start
+        square = (bone * bone) @ np.float64(_ONES_OF_3)
+        length = (square + _LEAST_SQUARE) ** 0.5  # (..., bones, 1)
+        along = (bone * growth) @ np.float64(_ONES_OF_3)
+        total = xp.sum(length, axis=-2, keepdims=True)
+        slope = xp.sum(along / length, axis=-2, keepdims=True)
+        # The sum is convex in Z: past its least value it only grows.
+        is_past = (total > expected) & (slope > 0)
+        return (
+            xp.where(is_past, low, middle),
+            xp.where(is_past, middle, high),
+        )
+
+    depth = 0 * xp.sum(growth * growth, axis=(-2, -1), keepdims=True)
+    _, depth = repeat(halve, (depth + _NEAREST, depth + _FARTHEST), _HALVINGS)
+    return depth
 
 
-def root_from_box(joints_mm, box, intrinsics, distortion, root_depth=None):
+def root_from_box(
+    joints_mm,
+    box,
+    intrinsics,
+    distortion,
+    root_depth,
+    xp=np,
+    repeat=repeat_step,
+):
     """The root's place at which the pose fills its box.
 
+    A joint at X + t and depth d + Z is seen at or left of u if X - u d + t is
+    at most u Z. So the joints that touch two opposite edges of the box tell Z
+    in closed form; what the lens adds to each joint is taken from the last
+    pass.
+
     Args:
-        joints_mm: (J, 3) mm, relative to the root.
-        box: (4,) x, y, width, height in px, tight on the joints.
-        intrinsics: (3, 3) px.
-        distortion: (5,).
-        root_depth: mm, if it is known; then the box's size is not used.
+        joints_mm: (..., J, 3) mm float64, relative to the root.
+        box: (..., 4) float64, x, y, width, height in px, tight on the joints.
+        intrinsics: (..., 3, 3) px float64.
+        distortion: (..., 5) float64.
+        root_depth: (..., 1, 1) mm; where it is positive the box's size is not
+            used, 0 stands for one that is not known.
+        xp: NumPy, or what has its names.
+        repeat: As `repeat_step`.
 
     Returns:
-        (3,) mm, camera frame: the projected joints have the box's centre and
-        the box's longer side.
+        (..., 1, 3) mm, camera frame: the projected joints have the box's
+        centre and the box's longer side; or the box's centre alone where that
+        would bring a joint nearer than 100 mm.
     """
-    box = np.asarray(box, np.float64)
-    joints_mm = np.asarray(joints_mm, np.float64)
-    side = box[2:].max()
-    centre = box[:2] + box[2:] / 2 - 0.5
-    focal = np.array([intrinsics[0, 0], intrinsics[1, 1]], np.float64)
-    principal = np.asarray(intrinsics[:2, 2], np.float64)
-    extent = np.ptp(joints_mm[:, :2], axis=0).max()
-    nearest = 100.0 - joints_mm[:, 2].min()  # every joint 100 mm away or more
-    depth = root_depth
-    if depth is None:
-        depth = max(focal.max() * extent / side, nearest)
-    root = np.array([*((centre - principal) / focal * depth), depth])
-    for _ in range(_BOX_PASSES):
-        points = camera.image_from_camera(
-            joints_mm + root, intrinsics, distortion
+    edges = _edges_of_square(box, intrinsics, xp)
+    plane, behind = joints_mm[..., :2], joints_mm[..., 2:]
+    nearest = _CLEARANCE - xp.min(behind, axis=-2, keepdims=True)
+
+    def fill(root, lens=distortion):
+        points = (plane + root[..., :2]) / (behind + root[..., 2:])
+        bend = camera.distort(points, lens) - points
+        low, high = edges
+        moved = plane + bend * (behind + root[..., 2:])
+        reach = xp.max(moved - high * behind, axis=-2, keepdims=True) - xp.min(
+            moved - low * behind, axis=-2, keepdims=True
         )
-        low, high = points.min(axis=0), points.max(axis=0)
-        if root_depth is None:
-            depth = max(depth * (high - low).max() / side, nearest)
-        shift = (centre - (low + high) / 2) / focal * depth
-        root = np.array([*(root[:2] * depth / root[2] + shift), depth])
-    return root
+        depth = xp.max(reach / (high - low), axis=-1, keepdims=True)
+        depth = xp.maximum(depth, nearest)
+        depth = xp.where(root_depth > 0, root_depth, depth)
+        # A step of Newton's towards the centre, whose place is that of the
+        # two outermost joints.
+        inverse = 1 / (behind + depth)
+        points = (plane + root[..., :2]) * inverse + bend
+        first = xp.min(points, axis=-2, keepdims=True)
+        last = xp.max(points, axis=-2, keepdims=True)
+        slope = sum(
+            xp.max(xp.where(points == x, inverse, 0.0), axis=-2, keepdims=True)
+            for x in (first, last)
+        )
+        shift = ((low + high) - (first + last)) / slope
+        return xp.concatenate([root[..., :2] + shift, depth], axis=-1)
+
+    depth = xp.maximum(nearest, root_depth)
+    root = xp.concatenate([(edges[0] + edges[1]) / 2 * depth, depth], axis=-1)
+    # A lens has no meaning far outside its image, so begin without it.
+    root = fill(fill(root, 0 * distortion), 0 * distortion)
+    return repeat(fill, root, _BOX_PASSES)
+
+
+def _edges_of_square(box, intrinsics, xp):
+    """Left and upper, right and lower edge of the square around a box.
+
+    Returns:
+        Two of (..., 1, 2), x / z and y / z; its side is the box's longer one.
+    """
+    side = xp.max(box[..., None, 2:], axis=-1, keepdims=True)
+    centre = box[..., None, :2] + box[..., None, 2:] / 2 - 0.5
+    focal = xp.stack([intrinsics[..., 0, 0], intrinsics[..., 1, 1]], axis=-1)
+    centre = centre - intrinsics[..., None, :2, 2]
+    focal = focal[..., None, :]
+    return (centre - side / 2) / focal, (centre + side / 2) / focal

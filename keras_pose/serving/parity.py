@@ -1,61 +1,133 @@
 """Whether two artefacts of one network say the same, in mm."""
 
+import dataclasses
+import tempfile
+
 import numpy as np
 
+from keras_pose.data import conversion
 from keras_pose.data import threads
+from keras_pose.data.sources.source import Source
 from keras_pose.data.store import Records
-from keras_pose.geometry import camera
-from keras_pose.geometry import crop
+from keras_pose.evaluation import metrics
 from keras_pose.geometry.volume import View
+from keras_pose.skeleton import H36M_17
 
-# A person 5 m from an ordinary camera: what mm are measured with where the
-# images come without a camera.
-_DISTANCE_MM = 5000.0
-
-
-def real_crops(folders, spec, count):
-    """Up to `count` crops of data sets, and their View."""
-    records = Records(folders)
-    numbers = range(min(count, len(records)))
-    (batch,) = threads.batches(records, spec, count, numbers)
-    return batch["image"], batch["view"]
+_BATCH = 32
 
 
-def noise_crops(spec, count, seed=0):
-    """Crops of smooth noise, and the View of an ordinary camera."""
-    size = spec.input_size
-    coarse = np.random.default_rng(seed).integers(
-        0, 256, (count, 9, 9, 3), dtype=np.uint8
-    )
-    index = np.arange(size) * 9 // size
-    whole = np.array([[0, 0, size, size]], np.float32)
-    view = View(
-        crop.crop_from_image(whole, size),
-        camera.intrinsics_from_field_of_view(
-            camera.ORDINARY_FIELD_OF_VIEW, size, size
-        )[None],
-        np.zeros((1, 5), np.float32),
-        np.full((1, 1, 1), _DISTANCE_MM, np.float32),
-    )
-    return coarse[:, index][:, :, index], view
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """What artefacts are compared on.
+
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        view: The View of the images.
+        joints_mm: (N, J, 3) mm, camera frame.
+        weight_3d: (N, J), 0 where a joint's place is not known.
+    """
+
+    images: np.ndarray
+    view: View
+    joints_mm: np.ndarray
+    weight_3d: np.ndarray
 
 
-def worst_difference(predict, reference, spec, images, view):
-    """Largest distance in mm between the joints of two artefacts.
+def data_crops(folders, spec, count):
+    """Crops of up to `count` samples spread evenly over data sets.
 
     Args:
-        predict: Images -> {"pose"}; see `artefacts.Artefact`.
+        folders: Made by prepare.py.
+        spec: The network's PoseSpec.
+        count: The most of them.
+
+    Returns:
+        Crops.
+    """
+    records = Records(folders)
+    numbers = np.arange(len(records))
+    if len(records) > count:
+        numbers = (np.arange(count) + 0.5) * len(records) // count
+    batches = list(threads.batches(records, spec, _BATCH, numbers.astype(int)))
+
+    def joined(field):
+        return np.concatenate([batch[field] for batch in batches])
+
+    parts = zip(*(batch["view"] for batch in batches), strict=True)
+    return Crops(
+        joined("image"),
+        View(*(np.concatenate(part) for part in parts)),
+        joined("joints_mm"),
+        joined("weight_3d"),
+    )
+
+
+def synthetic_crops(spec, count, seed=0):
+    """Crops of rendered people, no two alike.
+
+    Args:
+        spec: The network's PoseSpec.
+        count: How many.
+        seed: Of all that is drawn.
+
+    Returns:
+        Crops.
+    """
+    from keras_pose.synthesis import scene
+
+    studio = scene.Studio(scene.Options(seed=seed, image_size=spec.input_size))
+    samples = map(studio.sample, range(count))
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/synthetic"
+        conversion.convert(Source("synthetic", H36M_17, count, samples), path)
+        return data_crops([path], spec, count)
+
+
+def join(first, second):
+    """Crops of both."""
+    return Crops(
+        np.concatenate([first.images, second.images]),
+        View(*map(np.concatenate, zip(first.view, second.view, strict=True))),
+        np.concatenate([first.joints_mm, second.joints_mm]),
+        np.concatenate([first.weight_3d, second.weight_3d]),
+    )
+
+
+def differences(pose, reference, spec, view):
+    """Distances between the joints of two artefacts.
+
+    Args:
+        pose: (N, J, 3) unit coordinates.
         reference: Likewise.
         spec: Their PoseSpec.
-        images: (B, S, S, 3) uint8.
         view: The View of the images.
 
     Returns:
-        mm; infinite where a pose is not finite.
+        Mean and largest distance in mm; both infinite where a pose is not
+        finite or not of the right shape.
     """
-    joints = [
-        spec.volume.decode(np.asarray(function(images)["pose"]), view)
-        for function in (predict, reference)
-    ]
-    difference = np.linalg.norm(joints[0] - joints[1], axis=-1).max()
-    return float(difference) if np.isfinite(difference) else float("inf")
+    if np.shape(pose) != np.shape(reference) or not (
+        np.isfinite(pose).all() and np.isfinite(reference).all()
+    ):
+        return float("inf"), float("inf")
+    return distances(
+        spec.volume.decode(np.float64(pose), view),
+        spec.volume.decode(np.float64(reference), view),
+    )
+
+
+def distances(joints, reference):
+    """Mean and largest distance of joints in mm, as of `differences`."""
+    if np.shape(joints) != np.shape(reference):
+        return float("inf"), float("inf")
+    distance = np.linalg.norm(np.float64(joints) - reference, axis=-1)
+    if not np.isfinite(distance).all():
+        return float("inf"), float("inf")
+    return float(distance.mean()), float(distance.max())
+
+
+def mpjpe(pose, spec, crops):
+    """MPJPE in mm of poses (N, J, 3) in unit coordinates; NaN unlabelled."""
+    joints = spec.volume.decode(np.float64(pose), crops.view)
+    errors = metrics.joint_errors(joints, crops.joints_mm, spec.skeleton.root)
+    return float(metrics.mean(errors, crops.weight_3d))

@@ -1,157 +1,189 @@
 """The SavedModel: one endpoint for crops, one for encoded images."""
 
-import keras
 import tensorflow as tf
 
-from keras_pose import images
 from keras_pose.geometry import crop
+from keras_pose.geometry.volume import View
 from keras_pose.serving import artefacts
+from keras_pose.serving.formats import MAX_PIXELS
+from keras_pose.serving.graph import location_graph
+from keras_pose.serving.graph import people_graph
 
 
-def export_saved_model(model, spec, folder):
-    """Writes a SavedModel.
+def export_saved_model(model, spec, folder, max_pixels=MAX_PIXELS):
+    """Writes the SavedModel that is served.
 
-    Its endpoints, both returning the outputs of the network:
+    `serving_default` takes crops: `image` (B, S, S, 3) uint8 RGB, each seen
+    as a whole image by an ordinary camera. It returns
 
-    - `serving_default`: `image` (B, S, S, 3) uint8 RGB, a crop of a person.
-    - `serve_bytes`: `image_bytes` (B,) encoded JPEG or PNG, and `box` (B, 4)
-      float32, the person's x, y, width, height in px; a box of four zeros
-      stands for the whole image. Decoding, box margin and crop are those of
-      training.
+    - `pose` (B, J, 3) and `std` (B, J, 3), unit coordinates;
+    - `confidence` (B, J) in [0, 1];
+    - `joints_mm` (B, J, 3), relative to the root, along the camera's axes;
+    - `joints_px` (B, J, 2) px in the crop;
+    - `std_mm` (B, J).
+
+    The last three are NaN where the pose cannot stand before that camera.
+
+    `serve_bytes` takes B images of at most P people each:
+
+    - `image_bytes` (B,): JPEG, PNG, WebP or GIF, followed upright;
+    - `boxes` (B, P, 4) float32: x, y, width, height in px, upright;
+    - `num_boxes` (B,) int32: rows of `boxes` that count; 0 takes the whole
+      image as one person;
+    - `intrinsics` (B, 3, 3) float32 px, zeros where they are not known;
+    - `distortion` (B, 5) float32 k1, k2, p1, p2, k3;
+    - `root_depth_mm` (B, P) float32, 0 where it is not known.
+
+    It returns, with max(P, 1) for P, float32:
+
+    - `joints_mm` (B, P, J, 3), relative to the root, along the camera's axes;
+    - `joints_camera_mm` (B, P, J, 3), camera frame;
+    - `joints_px` (B, P, J, 2) px in the upright image;
+    - `confidence` (B, P, J) and `std_mm` (B, P, J);
+    - `error` (B, P): empty, or what is wrong with the image or the box. The
+      numbers of such a slot, and of one beyond `num_boxes`, are NaN.
+
+    A network with a regression head gives no `std`, `confidence`, `std_mm`.
+    Both say what `prediction.Predictor` says.
 
     Args:
         model: The Keras model.
         spec: Its PoseSpec.
         folder: Where to write.
+        max_pixels: Larger images are refused before they are decoded.
     """
     size = spec.input_size
-    # The endpoints bring the variables they use; to track the model as well
-    # would store each of them twice.
-    archive = keras.export.ExportArchive()
-    archive.add_endpoint(
-        "serving_default",
-        lambda image: model(image, training=False),
+    network = _frozen(model)
+
+    @tf.function(
+        autograph=False,
         input_signature=[
-            tf.TensorSpec((None, size, size, 3), tf.uint8, name="image")
+            tf.TensorSpec((None, size, size, 3), tf.uint8, "image")
         ],
     )
+    def serving_default(image):
+        return _serve_crops(image, network, spec)
 
-    def serve_bytes(image_bytes, box):
-        crops = tf.map_fn(
-            lambda row: _crop_encoded(row[0], row[1], spec),
-            (image_bytes, box),
-            fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
-        )
-        return model(crops, training=False)
+    @tf.function(autograph=False, input_signature=people_graph.SIGNATURE)
+    def serve_bytes(*inputs):
+        request = people_graph.Request(*inputs)
+        return people_graph.serve_people(request, network, spec, max_pixels)
 
-    archive.add_endpoint(
-        "serve_bytes",
-        serve_bytes,
-        input_signature=[
-            tf.TensorSpec((None,), tf.string, name="image_bytes"),
-            tf.TensorSpec((None, 4), tf.float32, name="box"),
-        ],
+    _write(
+        folder,
+        {
+            "serving_default": serving_default.get_concrete_function(),
+            "serve_bytes": serve_bytes.get_concrete_function(),
+        },
     )
-    archive.write_out(folder, verbose=False)
     artefacts.add_spec_to_saved_model(folder, spec)
 
 
-def predict_by_bytes(folder):
+def predict_by_bytes(folder, root_depth_mm=None):
     """The `serve_bytes` endpoint as a function of crops, to compare it.
 
     Args:
         folder: What `export_saved_model` wrote.
+        root_depth_mm: Of every person; None to have it estimated.
 
     Returns:
-        As `artefacts.Artefact.predict`; each crop goes in as a PNG.
+        (B,) encoded images -> the outputs of `serve_bytes`, of one person an
+        image, which is taken as a whole and comes without a camera.
     """
-    loaded = tf.saved_model.load(folder)
+    serve_bytes = tf.saved_model.load(folder).signatures["serve_bytes"]
 
-    def predict(images):
-        outputs = loaded.signatures["serve_bytes"](
-            image_bytes=tf.stack([tf.io.encode_png(image) for image in images]),
-            box=tf.zeros((len(images), 4)),
+    def predict(encoded):
+        count = len(encoded)
+        outputs = serve_bytes(
+            image_bytes=tf.constant(encoded, tf.string),
+            boxes=tf.zeros((count, 1, 4)),
+            num_boxes=tf.zeros(count, tf.int32),
+            intrinsics=tf.zeros((count, 3, 3)),
+            distortion=tf.zeros((count, 5)),
+            root_depth_mm=tf.fill((count, 1), float(root_depth_mm or 0)),
         )
-        return {name: value.numpy() for name, value in outputs.items()}
+        return {name: value.numpy()[:, 0] for name, value in outputs.items()}
 
     return predict
 
 
-def _crop_encoded(encoded, box, spec):
-    """An encoded image and a box to a crop (S, S, 3) uint8."""
-    image = decode_image(encoded)
-    size = tf.cast(tf.shape(image), tf.float32)
-    whole = tf.stack([0.0, 0.0, size[1], size[0]])
-    is_whole = tf.reduce_all(box == 0)
-    is_right = tf.reduce_all(tf.math.is_finite(box)) & tf.reduce_all(
-        box[2:] > 0
-    )
-    tf.debugging.Assert(
-        is_whole | is_right,
-        ["`box` must be finite, of positive width and height. Received:", box],
-    )
-    transform = crop.crop_from_image(
-        tf.where(is_whole, whole, box),
-        spec.input_size,
-        tf.where(is_whole, 1.0, spec.box_margin),
-    )
-    return crop_image(image, transform, spec.input_size)
+def export_network(model, folder):
+    """Writes a SavedModel of the network alone, to convert it.
 
-
-def decode_image(encoded):
-    """Decodes a JPEG or PNG as Pillow does, (height, width, 3) uint8."""
-    # Despite its name it decodes PNGs too. TensorFlow's own choice of method
-    # is faster and off by up to 5 of 255.
-    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-
-
-def crop_image(image, crop_from_image, size):
-    """`images.crop_image` in the graph.
+    Its endpoint `serving_default` takes `image` (B, S, S, 3) uint8 and returns
+    the network's own outputs.
 
     Args:
-        image: (height, width, 3) uint8.
-        crop_from_image: (3, 3) float32.
-        size: Side of the crop, px.
+        model: The Keras model.
+        folder: Where to write.
+    """
+    _write(folder, {"serving_default": _frozen(model)})
+
+
+def _frozen(model):
+    """A Keras model as one graph function whose weights are constants.
+
+    Variables would cost a server time. A graph that stores them besides would
+    hold their values twice.
 
     Returns:
-        (size, size, 3) uint8, within 2 of 255 of what OpenCV gives.
+        A ConcreteFunction: `image` (B, S, S, 3) uint8 -> the outputs.
     """
-    pixels = tf.cast(image, tf.float32)
+    trainable = [variable.numpy() for variable in model.trainable_variables]
+    fixed = [variable.numpy() for variable in model.non_trainable_variables]
 
-    def is_too_fine(pixels, transform):
-        zoom = tf.reduce_min(crop.zoom_of(transform))
-        smallest = tf.reduce_min(tf.shape(pixels)[:2])
-        return (zoom <= images.HALVING_ZOOM) & (smallest > 2)
+    def network(image):
+        outputs, _ = model.stateless_call(
+            [tf.constant(value) for value in trainable],
+            [tf.constant(value) for value in fixed],
+            image,
+            training=False,
+        )
+        return {
+            name: tf.ensure_shape(value, model.output[name].shape)
+            for name, value in outputs.items()
+        }
 
-    def halve(pixels, transform):
-        return _pyramid_down(pixels), transform * [2.0, 2.0, 1.0]
+    image = tf.TensorSpec(model.input_shape, tf.uint8, "image")
+    return tf.function(
+        network, autograph=False, input_signature=[image]
+    ).get_concrete_function()
 
-    pixels, transform = tf.while_loop(
-        is_too_fine,
-        halve,
-        (pixels, crop_from_image),
-        (tf.TensorShape((None, None, 3)), tf.TensorShape((3, 3))),
+
+def _write(folder, endpoints):
+    # The module is empty: a function that it held would be stored once more.
+    tf.saved_model.save(tf.Module(), folder, signatures=endpoints)
+
+
+def _serve_crops(image, network, spec):
+    """The network's outputs, and what they mean for a crop alone."""
+    # A server does not compare an input with the signature.
+    image = tf.ensure_shape(image, network.inputs[0].shape)
+    count = tf.shape(image)[0]
+    outputs = tf.cond(
+        count > 0,
+        lambda: network(image),
+        lambda: {
+            name: tf.zeros([0, *output.shape[1:]])
+            for name, output in network.structured_outputs.items()
+        },
     )
-    image_from_crop = tf.reshape(tf.linalg.inv(transform), (9,))[:8]
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=pixels[None],
-        transforms=image_from_crop[None],
-        output_shape=(size, size),
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-        fill_value=0.0,
+    side = tf.fill([count], tf.constant(spec.input_size, tf.float64))
+    box = location_graph.whole_box(side, side, spec)
+    view = View(
+        crop.crop_from_image(box, spec.input_size, spec.box_margin),
+        location_graph.ordinary_intrinsics(side, side),
+        tf.zeros((count, 5), tf.float64),
+        tf.zeros((count, 1, 1), tf.float64),
     )
-    return tf.cast(
-        tf.round(tf.ensure_shape(warped[0], (size, size, 3))), tf.uint8
-    )
-
-
-def _pyramid_down(pixels):
-    """OpenCV's pyrDown: a binomial blur, then every second pixel."""
-    kernel = tf.constant([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    kernel = kernel[:, None, None, None] * kernel[None, :, None, None]
-    padded = tf.pad(pixels, [[2, 2], [2, 2], [0, 0]], "REFLECT")
-    blurred = tf.nn.depthwise_conv2d(
-        padded[None], tf.tile(kernel, [1, 1, 3, 1]), [1, 2, 2, 1], "VALID"
-    )
-    return tf.round(blurred[0])
+    place = location_graph.locate(spec, outputs["pose"], view, box)
+    meaning = {"joints_mm": place.joints_mm, "joints_px": place.joints_px}
+    if "std" in outputs:
+        meaning["std_mm"] = location_graph.std_mm(
+            spec, outputs["std"], place.view
+        )
+    is_right = tf.reduce_all([rule.holds for rule in place.rules], axis=0)
+    return outputs | {
+        name: location_graph.where_right(is_right, tf.cast(value, tf.float32))
+        for name, value in meaning.items()
+    }

@@ -55,8 +55,10 @@ def draw_camera(rng, vertices, size):
         @ rotations.about("x", rng.uniform(-half, half))
     )
     photo = Camera(
-        pinhole.intrinsics_from_field_of_view(
-            field_of_view, _PHOTO_SIZE, _PHOTO_SIZE
+        np.float32(
+            pinhole.intrinsics_from_field_of_view(
+                field_of_view, _PHOTO_SIZE, _PHOTO_SIZE
+            )
         ),
         turn @ rotation,
         centre,

@@ -38,8 +38,16 @@ def lengths_of(joints_mm):
 def estimated_depth(joints_mm, root, lengths):
     rays = (joints_mm + root)[:, :2] / (joints_mm + root)[:, 2:]
     return placement.root_depth_from_bone_lengths(
-        rays, joints_mm[:, 2], BONES, lengths
+        rays, joints_mm[:, 2:], BONES, lengths
+    ).item()
+
+
+def root_of(joints_mm, box, lens=LENS, root_depth=0.0):
+    """The root (3,) by `root_from_box`."""
+    (root,) = placement.root_from_box(
+        joints_mm, box, INTRINSICS, lens, np.full((1, 1), root_depth)
     )
+    return root
 
 
 @SEEDS
@@ -73,6 +81,18 @@ def test_impossible_bone_lengths_give_a_depth_in_range(lengths, low, high):
     assert low <= estimated_depth(*random_pose(2), lengths) <= high
 
 
+def test_of_two_depths_that_fit_the_bones_the_farther_counts():
+    # One bone, on the ray (0.5, 0, 1) and 4 m nearer than the root's end:
+    # (0.5 Z - 2000)^2 + 4000^2 = 4100^2, so Z is 4000 -+ 1800.
+    depth = placement.root_depth_from_bone_lengths(
+        np.array([[0, 0], [0.5, 0]]),
+        np.array([[0.0], [-4000.0]]),
+        [(0, 1)],
+        [0, 4100.0],
+    )
+    assert depth.item() == pytest.approx(5800, rel=1e-6)
+
+
 def test_no_bone_lengths_are_refused():
     with pytest.raises(ValueError, match="`bone_lengths_mm` must.*: none"):
         estimated_depth(*random_pose(0), np.zeros(6))
@@ -82,7 +102,7 @@ def test_no_bone_lengths_are_refused():
 def test_box_tells_the_root(seed):
     joints_mm, root = random_pose(seed)
     box = tight_box(joints_mm + root)
-    found = placement.root_from_box(joints_mm, box, INTRINSICS, LENS)
+    found = root_of(joints_mm, box)
     np.testing.assert_allclose(found, root, rtol=1e-3, atol=1)
 
 
@@ -92,15 +112,53 @@ def test_box_tells_where_a_root_of_known_depth_is(seed):
     box = tight_box(joints_mm + root)
     # Its size must not matter then, only its centre.
     box = np.array([*(box[:2] - 30), *(box[2:] + 60)])
-    found = placement.root_from_box(
-        joints_mm, box, INTRINSICS, LENS, root_depth=root[2]
-    )
+    found = root_of(joints_mm, box, root_depth=root[2])
     np.testing.assert_allclose(found, root, rtol=1e-4, atol=0.1)
 
 
 def test_pose_in_a_huge_box_stays_in_front_of_the_camera():
     joints_mm, _ = random_pose(1)
     box = np.array([-5000.0, -5000, 11_000, 11_000])
-    found = placement.root_from_box(joints_mm, box, INTRINSICS, np.zeros(5))
+    found = root_of(joints_mm, box, np.zeros(5))
     assert np.isfinite(found).all()
     assert (joints_mm + found)[:, 2].min() >= 99.9
+
+
+def seen_box(joints_mm, lens):
+    """x, y, width, height that OpenCV's projection fills."""
+    points, _ = cv2.projectPoints(
+        joints_mm, np.zeros(3), np.zeros(3), INTRINSICS, lens
+    )
+    low, high = points[:, 0].min(0), points[:, 0].max(0)
+    return np.array([*(low + 0.5), *(high - low)])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pose_fills_any_box_of_a_pinhole(seed):
+    # Wide boxes bring some joints to a sixth of others' distance.
+    joints_mm, _ = random_pose(seed)
+    rng = np.random.default_rng(seed)
+    size = rng.uniform(100, 1500, 2)
+    box = np.array([*(rng.uniform(0, 1000, 2) - size / 2), *size])
+    found = joints_mm + root_of(joints_mm, box, np.zeros(5))
+    assert found[:, 2].min() >= 99.9
+    seen = seen_box(found, np.zeros(5))
+    np.testing.assert_allclose(
+        seen[:2] + seen[2:] / 2, box[:2] + box[2:] / 2, atol=1e-3
+    )
+    if found[:, 2].min() > 101:
+        assert seen[2:].max() == pytest.approx(size.max(), rel=1e-5)
+
+
+def test_rows_of_a_batch_are_placed_as_each_alone():
+    poses, roots = zip(*map(random_pose, range(6)), strict=True)
+    joints_mm, boxes = np.stack(poses), []
+    for pose, root in zip(poses, roots, strict=True):
+        boxes.append(tight_box(pose + root))
+    depth = np.array([0, 3000, 0, 0, 5000, 0.0])[:, None, None]
+    found = placement.root_from_box(
+        joints_mm, np.stack(boxes), INTRINSICS[None], LENS[None], depth
+    )
+    for row in range(6):
+        alone = root_of(poses[row], boxes[row], root_depth=depth[row, 0, 0])
+        np.testing.assert_allclose(found[row, 0], alone, rtol=1e-9)

@@ -15,6 +15,11 @@ from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
 from keras_pose.serving import artefacts
 from keras_pose.serving import export
+from keras_pose.serving import onnx_model
+from keras_pose.serving import openvino_model
+from keras_pose.serving import saved_model
+from keras_pose.serving import tflite
+from keras_pose.serving.inference_network import inference_network
 from keras_pose.skeleton import H36M_17
 
 SIZE = 64
@@ -66,20 +71,62 @@ def model(make_net):
 
 
 @pytest.fixture(scope="session")
-def exported(model, spec, tmp_path_factory):
-    """A run folder and all that export makes of it; not to be changed."""
+def exported(model, spec, data_set, tmp_path_factory):
+    """A run folder and what export makes of it; not to be changed."""
     folder = tmp_path_factory.mktemp("serving")
     run, out = folder / "run", folder / "exported"
     run.mkdir()
     artefacts.save_keras(model, spec, run / "best.keras")
+    request = export.Request(
+        str(run),
+        str(out),
+        data=(str(data_set),),
+        calibration=(str(data_set),),
+        version=3,
+    )
     return types.SimpleNamespace(
         run=run,
         out=out,
-        rows=export.export(run, out),
+        request=request,
+        rows=export.export(request),
         keras=run / "best.keras",
-        saved_model=out / "saved_model",
+        saved_model=out / "tf_serving" / "pose" / "3",
         float32=out / "model_float32.tflite",
         float16=out / "model_float16.tflite",
+        int8=out / "model_int8.tflite",
+    )
+
+
+@pytest.fixture(scope="session")
+def artefact_files(model, spec, crops, tmp_path_factory):
+    """One artefact of every kind, written alone; not to be changed."""
+    folder = tmp_path_factory.mktemp("artefacts")
+    plain, channels_first = str(folder / "plain"), str(folder / "first")
+    network = inference_network(model)
+    turned = inference_network(model, channels_first=True)
+    artefacts.save_keras(model, spec, folder / "best.keras")
+    saved_model.export_saved_model(network, spec, str(folder / "pose" / "3"))
+    saved_model.export_network(network, plain)
+    saved_model.export_network(
+        inference_network(model, channels_first=True, phases=False),
+        channels_first,
+    )
+    tflite.export_tflite(plain, spec, str(folder / "model.tflite"))
+    onnx_model.export_onnx(turned, spec, str(folder / "model.onnx"))
+    for precision in openvino_model.PRECISIONS:
+        openvino_model.export_openvino(
+            channels_first, spec, str(folder / precision), precision, crops
+        )
+    return types.SimpleNamespace(
+        keras=folder / "best.keras",
+        saved_model=folder / "pose" / "3",
+        tflite=folder / "model.tflite",
+        onnx=folder / "model.onnx",
+        openvino=folder / "float32",
+        openvino_bfloat16=folder / "bfloat16",
+        openvino_int8=folder / "int8",
+        plain_network=plain,
+        turned_network=channels_first,
     )
 
 

@@ -1,0 +1,1 @@
+"""Clients of a TensorFlow Serving server; they need no TensorFlow."""

@@ -1,0 +1,1 @@
+"""What the SavedModel does beside the network, as TensorFlow's graphs."""
