@@ -123,9 +123,9 @@ def table(rows):
     """The rows as text."""
     lines = [
         f"{'':<19}{'':<14}{'':>8}{'ms for':>8}{'ms for':>8}{'peak':>7}"
-        f"{'mean':>9}{'worst':>9}{'MPJPE':>8}",
+        f"{'mean':>10}{'worst':>11}{'MPJPE':>8}",
         f"{'format':<19}{'endpoint':<14}{'MB':>8}{'1 image':>8}{'8':>8}"
-        f"{'MB':>7}{'mm':>9}{'joint':>9}{'change':>8}",
+        f"{'MB':>7}{'mm':>10}{'joint':>11}{'change':>8}",
     ]
     for row in rows:
         numbers = "".join(
@@ -137,8 +137,8 @@ def table(rows):
                 (row.milliseconds, "", 8, 1),
                 (row.milliseconds_8, "", 8, 1),
                 (row.peak_megabytes, "", 7, 0),
-                (row.mean_mm, "", 9, 5),
-                (row.worst_mm, "", 9, 5),
+                (row.mean_mm, "", 10, 5),
+                (row.worst_mm, "", 11, 5),
                 (row.mpjpe_change_mm, "+", 8, 2),
             )
         )
