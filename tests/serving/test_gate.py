@@ -325,7 +325,10 @@ def test_a_crop_volume_that_knows_no_bones_is_compared_all_the_same(spec):
     spec = dataclasses.replace(
         spec, volume=CropVolume(64), bone_lengths_mm=(0.0,) * 17
     )
-    Proof(reference_of(spec), [], 10)
+    proof = Proof(reference_of(spec), [], 10)
+    # Placed at the distance that is given where none follows from the pose.
+    roots = proof._placed["joints_camera_mm"][:, spec.skeleton.root, 2]
+    assert np.isfinite(roots).all()
 
 
 def test_table_shows_what_was_removed_and_why():

@@ -398,7 +398,8 @@ def test_keras_file_that_is_rewritten_to_say_the_same_loads(
 ):
     # Or the tests above would hold for any file.
     path = tmp_path / "a.keras"
-    artefacts.load(rewritten(artefact_files.keras, path, lambda config: None))
+    same = rewritten(artefact_files.keras, path, lambda config: None)
+    assert artefacts.load(same).kind == artefacts.KERAS
 
 
 def with_bomb(path, out, bomb, compression=zipfile.ZIP_DEFLATED):
@@ -532,7 +533,8 @@ def forged_onnx(path, out, change):
 def test_onnx_file_forged_to_say_the_same_loads(artefact_files, tmp_path):
     # Or the tests below would hold for any file.
     path = tmp_path / "a.onnx"
-    artefacts.load(forged_onnx(artefact_files.onnx, path, lambda model: None))
+    same = forged_onnx(artefact_files.onnx, path, lambda model: None)
+    assert artefacts.load(same).kind == artefacts.ONNX
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "weights"])
@@ -851,9 +853,10 @@ def test_saved_model_of_version_1_is_refused(change, artefact_files, tmp_path):
 
 def test_saved_model_forged_to_say_the_same_loads(artefact_files, tmp_path):
     # Or the tests above would hold for any.
-    artefacts.load(
-        forged_saved_model(artefact_files.saved_model, tmp_path, lambda m: None)
+    same = forged_saved_model(
+        artefact_files.saved_model, tmp_path, lambda m: None
     )
+    assert artefacts.load(same).kind == artefacts.SAVED_MODEL
 
 
 def test_saved_model_with_variables_is_refused(spec, tmp_path):

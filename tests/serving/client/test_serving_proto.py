@@ -77,7 +77,9 @@ def test_array_of_the_other_byte_order_is_turned():
 
 def test_array_that_was_read_can_be_written_to():
     tensor = serving_proto.tensor_from_array(np.zeros(3, np.float32))
-    serving_proto.array_from_tensor(tensor)[1] = 5
+    array = serving_proto.array_from_tensor(tensor)
+    array[1] = 5
+    assert array.tolist() == [0, 5, 0]
 
 
 @pytest.mark.parametrize(
