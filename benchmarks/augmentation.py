@@ -79,6 +79,7 @@ def _samples():
             weight_2d=np.ones(17),
             intrinsics=camera,
             distortion=np.zeros(5),
+            head_size=0.0,
             subject="",
             action="",
             camera="",

@@ -14,6 +14,8 @@ class DataConfig:
     """What is read, and how a person is cut out of an image."""
 
     train: tuple[str, ...] = ()  # folders made by prepare.py
+    # Of each folder in every batch, in any unit; none: by their sizes.
+    train_shares: tuple[float, ...] = ()
     validation: tuple[str, ...] = ()  # likewise; none: no validation
     skeleton: str = "h36m_17"  # joints of the network, see skeleton.py
     box_margin: float = 1.2  # side of the crop over the box's longer side
@@ -174,6 +176,7 @@ def check(config):
             "`data.train` must name at least one folder made by prepare.py. "
             "Received: ()"
         )
+    _check_shares(config.data)
     _check_augmentation(config.augmentation)
     _check_losses(config)
     _check_train(config.train)
@@ -257,6 +260,17 @@ def _check_choices(config):
                 f"`{field}` must be {', '.join(most)} or {last}. "
                 f"Received: {value!r}"
             )
+
+
+def _check_shares(data):
+    shares = data.train_shares
+    numbers = all(0 < share < math.inf for share in shares)
+    if shares and (len(shares) != len(data.train) or not numbers):
+        raise ValueError(
+            "`data.train_shares` must be a positive number for each of the "
+            f"{len(data.train)} folders of `data.train`, or none. "
+            f"Received: {shares}"
+        )
 
 
 def _check_train(train):

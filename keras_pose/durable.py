@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 import zlib
 
 ASIDE = ".new"  # ends the names of files that are being written
@@ -31,6 +33,34 @@ def replaced(path):
             os.remove(aside)
         raise
     sync_folder(folder)
+
+
+@contextlib.contextmanager
+def new_folder(path):
+    """Gives a hidden folder that takes its name when it is whole.
+
+    Args:
+        path: Of the folder, which must not exist yet. Those above it are made.
+
+    Yields:
+        The path of the folder to fill; if the block raises, it is removed.
+
+    Raises:
+        ValueError: There is something at `path`.
+    """
+    path = os.path.abspath(path)
+    if os.path.lexists(path):
+        raise ValueError(f"`out` must not exist yet. Received: {path}")
+    above, name = os.path.split(path)
+    os.makedirs(above, exist_ok=True)
+    partial = tempfile.mkdtemp(prefix=f".{name}.partial-", dir=above)
+    try:
+        yield partial
+        os.chmod(partial, 0o755)
+        os.rename(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def sync_folder(folder):

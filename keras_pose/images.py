@@ -6,6 +6,7 @@ import warnings
 
 import cv2
 import numpy as np
+from PIL import ExifTags
 from PIL import Image
 from PIL import ImageOps
 
@@ -23,6 +24,11 @@ HALVING_ZOOM = 0.5 * (1 + 1e-6)
 # Pillow knows more, among them formats that start other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
+# The EXIF orientations that are not upright, and the quality of a JPEG made of
+# such an image: few can tell it from the camera's own.
+_TURNED = range(2, 9)
+_TURNED_QUALITY = 95
+
 # The last bytes of a whole JPEG: its marker EOI; of a PNG: its chunk IEND.
 _ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")
 
@@ -37,7 +43,7 @@ def decode_image(encoded, name, upright=False):
             do. Data sets count pixels without it.
 
     Returns:
-        (height, width, 3) uint8, RGB.
+        (height, width, 3) uint8, RGB; not to be written to.
 
     Raises:
         ValueError: The bytes are no image, end too early, or hold more than
@@ -50,9 +56,29 @@ def decode_image(encoded, name, upright=False):
         if image.mode.startswith("I"):  # 16 bits, which convert() would clip
             grey = (np.asarray(image) // 256).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
-        return np.array(image.convert("RGB"))
+        # A copy of each would take as long again as the decoding.
+        return np.asarray(
+            image if image.mode == "RGB" else image.convert("RGB")
+        )
     except Exception as error:  # damaged EXIF raises nearly anything
         raise ValueError(f"{name}: the image is damaged: {error}") from error
+
+
+def check_image(encoded, name):
+    """Decodes an image file's bytes to see whether they can be.
+
+    Returns:
+        (width, height, format), as `image_header`.
+
+    Raises:
+        ValueError: As `decode_image`.
+    """
+    image = _open(encoded, name)
+    try:
+        image.load()
+    except Exception as error:  # a damaged file raises nearly anything
+        raise ValueError(f"{name}: the image is damaged: {error}") from error
+    return image.width, image.height, image.format
 
 
 def image_header(encoded, name):
@@ -63,6 +89,40 @@ def image_header(encoded, name):
     """
     image = _open(encoded, name)
     return image.width, image.height, image.format
+
+
+def is_turned(encoded, name):
+    """Whether viewers turn or mirror an image, for its EXIF orientation.
+
+    Raises:
+        ValueError: As `decode_image`.
+    """
+    image = _open(encoded, name)
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+    except Exception as error:  # damaged EXIF raises nearly anything
+        raise ValueError(f"{name}: the image is damaged: {error}") from error
+
+
+def turn_upright(encoded, name):
+    """An image as viewers show it, without an orientation to be followed.
+
+    Args:
+        encoded: Bytes of an image file.
+        name: What errors call it.
+
+    Returns:
+        The bytes themselves where there is nothing to turn, else a JPEG's.
+
+    Raises:
+        ValueError: As `decode_image`.
+    """
+    if not is_turned(encoded, name):
+        return encoded
+    upright = Image.fromarray(decode_image(encoded, name, upright=True))
+    file = io.BytesIO()
+    upright.save(file, "JPEG", quality=_TURNED_QUALITY)
+    return file.getvalue()
 
 
 def _open(encoded, name):

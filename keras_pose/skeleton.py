@@ -167,6 +167,36 @@ MPI_INF_3DHP_17 = _skeleton(
     """,
 )
 
+# MuCo-3DHP as PoseNet's files have it: those 17, hands and toes. What they call
+# the thorax is MPI-INF-3DHP's neck.
+MUCO_21 = _skeleton(
+    "muco_21",
+    "pelvis",
+    """
+    head_top        head
+    neck            spine
+    right_shoulder  neck
+    right_elbow     right_shoulder
+    right_wrist     right_elbow
+    left_shoulder   neck
+    left_elbow      left_shoulder
+    left_wrist      left_elbow
+    right_hip       pelvis
+    right_knee      right_hip
+    right_ankle     right_knee
+    left_hip        pelvis
+    left_knee       left_hip
+    left_ankle      left_knee
+    pelvis          -
+    spine           pelvis
+    head            neck
+    right_hand      right_wrist
+    left_hand       left_wrist
+    right_toe       right_ankle
+    left_toe        left_ankle
+    """,
+)
+
 COCO_17 = _skeleton(
     "coco_17",
     None,
@@ -243,6 +273,7 @@ SKELETONS = {
         H36M_17,
         MPI_INF_3DHP_28,
         MPI_INF_3DHP_17,
+        MUCO_21,
         COCO_17,
         MPII_16,
         LSP_14,

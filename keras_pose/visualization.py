@@ -73,7 +73,7 @@ def draw_skeleton(
     return canvas
 
 
-def contact_sheet(images, joints_px, skeleton, columns=8):
+def contact_sheet(images, joints_px, skeleton, columns=8, known=None):
     """Images with their poses, row by row.
 
     Args:
@@ -82,6 +82,7 @@ def contact_sheet(images, joints_px, skeleton, columns=8):
         joints_px: As many arrays (J, 2) px.
         skeleton: Their Skeleton.
         columns: Images in a row.
+        known: As many arrays (J,) bool, as of `draw_skeleton`; all by default.
 
     Returns:
         (rows * size, columns * size, 3) uint8, white where images end.
@@ -97,7 +98,10 @@ def contact_sheet(images, joints_px, skeleton, columns=8):
         small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         # Pixel centres, not pixels, scale about the image's corner.
         sheet[y : y + size, x : x + size] = draw_skeleton(
-            small, (joints + 0.5) * zoom - 0.5, skeleton
+            small,
+            (joints + 0.5) * zoom - 0.5,
+            skeleton,
+            None if known is None else known[number],
         )
     return sheet
 

@@ -84,6 +84,7 @@ def make_sample(make_jpeg):
             "weight_2d": np.ones(17, np.float32),
             "intrinsics": np.float32([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
             "distortion": np.zeros(5, np.float32),
+            "head_size": np.float32(0),
             "subject": "S1",
             "action": "Walking",
             "camera": "left",

@@ -60,6 +60,9 @@ def test_check_passes_the_defaults_once_there_is_data():
     ("field", "value"),
     [
         ("data.train", ()),
+        ("data.train_shares", (0.5, 0.5)),
+        ("data.train_shares", (0.0,)),
+        ("data.train_shares", (float("nan"),)),
         ("data.box_margin", 0),
         ("data.shard_by", "shard"),
         ("data.damaged_records", -1),
@@ -232,6 +235,7 @@ def test_to_json_holds_every_field():
     content = json.loads(config_lib.to_json(config))
     expected = dataclasses.asdict(config)
     expected["data"] |= {"train": ["data/h36m"], "validation": []}
+    expected["data"] |= {"train_shares": []}
     whole = {"integral_epochs": [1, 0], "heatmap_epochs": [1, 0]}
     expected["loss"] |= whole
     expected["train"] |= {"frozen": [], "schedule_steps": [0.7, 0.9]}

@@ -89,7 +89,7 @@ def test_leftover_arguments_are_refused(run_script):
     ("script", "flag"),
     [
         ("prepare.py", "source"),
-        ("evaluate.py", "model"),
+        ("evaluate.py", "data"),
         ("export.py", "model"),
         ("predict.py", "model"),
     ],

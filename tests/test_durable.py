@@ -1,7 +1,9 @@
 import os
+import pathlib
 
 import pytest
 
+from keras_pose.durable import new_folder
 from keras_pose.durable import replaced
 
 
@@ -41,3 +43,32 @@ def test_the_old_content_is_there_until_the_new_one_is_whole(tmp_path):
         # TensorBoard does not take what is not finished for an event file.
         assert "tfevents" not in os.path.basename(aside)
         assert os.path.dirname(aside) == str(tmp_path)
+
+
+def test_a_new_folder_is_there_when_it_is_whole(tmp_path):
+    out = tmp_path / "a" / "b"
+    with new_folder(out) as partial:
+        (pathlib.Path(partial) / "file").write_bytes(b"content")
+        assert not out.exists()
+    assert os.listdir(tmp_path / "a") == ["b"]
+    assert (out / "file").read_bytes() == b"content"
+    assert out.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_new_folder_that_fails_leaves_nothing(tmp_path):
+    def fail():
+        with new_folder(tmp_path / "a") as partial:
+            (pathlib.Path(partial) / "file").write_bytes(b"content")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_folder_takes_no_place_that_is_taken(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="`out` must not exist yet.*/a"):
+        with new_folder(tmp_path / "a"):
+            raise AssertionError
+    assert os.listdir(tmp_path) == ["a"]

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "keras_pose.config": "",
     "keras_pose.skeleton": "",
     "keras_pose.durable": "",
+    "keras_pose.memory": "",
     "keras_pose.console": "absl",
     # These run before anything is installed.
     "keras_pose.environment": "",
@@ -42,16 +43,34 @@ MAY_IMPORT = {
     "keras_pose.data.store": """numpy keras_pose.images keras_pose.data.records
         keras_pose.data.tfrecord""",
     "keras_pose.data.order": "numpy",
-    "keras_pose.data.conversion": """numpy keras_pose.geometry.camera
-        keras_pose.images keras_pose.data.records keras_pose.data.tfrecord""",
+    "keras_pose.data.anatomy": "numpy",
+    "keras_pose.data.ahead": "",
+    "keras_pose.data.proof": """numpy keras_pose.geometry.camera
+        keras_pose.images keras_pose.data.anatomy keras_pose.data.records""",
+    "keras_pose.data.cropping": """numpy cv2 keras_pose.images
+        keras_pose.geometry.crop keras_pose.data.ahead
+        keras_pose.data.records""",
+    "keras_pose.data.survey": """numpy keras_pose.images keras_pose.data.ahead
+        keras_pose.data.anatomy keras_pose.data.proof
+        keras_pose.data.records""",
+    "keras_pose.data.survey_report": "numpy keras_pose.data.survey",
+    "keras_pose.data.survey_sheet": """numpy cv2 keras_pose.images
+        keras_pose.visualization keras_pose.geometry.camera
+        keras_pose.geometry.crop""",
+    "keras_pose.data.checking": """PIL keras_pose.durable
+        keras_pose.data.store keras_pose.data.survey
+        keras_pose.data.survey_report keras_pose.data.survey_sheet""",
+    "keras_pose.data.conversion": """keras_pose.durable keras_pose.data.ahead
+        keras_pose.data.anatomy keras_pose.data.proof keras_pose.data.records
+        keras_pose.data.tfrecord""",
     "keras_pose.data.examples": """numpy keras_pose.geometry.crop
         keras_pose.geometry.volume keras_pose.data.augmentation
         keras_pose.data.augmentation_host""",
-    "keras_pose.data.threads": """keras_pose.data.augmentation
-        keras_pose.data.examples""",
+    "keras_pose.data.threads": """keras_pose.data.ahead
+        keras_pose.data.augmentation keras_pose.data.examples""",
     "keras_pose.data.pipeline": """numpy tensorflow
-        keras_pose.data.augmentation keras_pose.data.examples
-        keras_pose.data.threads""",
+        keras_pose.data.ahead keras_pose.data.augmentation
+        keras_pose.data.examples""",
     "keras_pose.data.augmentation_graph": """numpy tensorflow keras_pose.images
         keras_pose.geometry.crop keras_pose.data.jpeg_graph""",
     "keras_pose.data.sample": "numpy",
@@ -63,12 +82,66 @@ MAY_IMPORT = {
     "keras_pose.data.objects": "numpy cv2",
     "keras_pose.data.sources": """numpy keras_pose.skeleton
         keras_pose.data.sample keras_pose.data.sources""",
-    "keras_pose.data.sources.hdf5": "numpy h5py",
-    "keras_pose.data.sources.h36m_c2f": """numpy keras_pose.images
+    "keras_pose.data.sources.reading.files": "numpy",
+    "keras_pose.data.sources.reading.hdf5": """numpy h5py
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.data.sources.reading.confined": """numpy
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.data.sources.reading.json_stream": """ijson
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.data.sources.conventions": """numpy
+        keras_pose.geometry.camera""",
+    # In a process of their own.
+    "keras_pose.data.sources.h36m.raw_cdf": """numpy cdflib
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.data.sources.h36m.c2f_mat": "numpy scipy",
+    "keras_pose.data.sources.h36m.leg_order": """numpy keras_pose.skeleton
+        keras_pose.data.anatomy""",
+    # These open images, videos or cameras.
+    "keras_pose.data.sources.mmpose": """numpy keras_pose.geometry.camera
         keras_pose.skeleton keras_pose.data.sample keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.pose_samples": """numpy
+        keras_pose.geometry.camera keras_pose.data.sample
+        keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.takes": """numpy
+        keras_pose.images
+        keras_pose.geometry.camera keras_pose.skeleton
+        keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.posenet": """numpy
+        keras_pose.images
+        keras_pose.geometry.camera keras_pose.skeleton
+        keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.posenet_files": """numpy
+        keras_pose.skeleton keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.c2f_frames": """numpy
+        keras_pose.images
+        keras_pose.skeleton keras_pose.data.sources""",
+    "keras_pose.data.sources.h36m.c2f": """numpy
+        keras_pose.images
+        keras_pose.skeleton keras_pose.data.sample keras_pose.data.sources""",
+    "keras_pose.data.sources.reading.mat_file": "numpy scipy",
+    "keras_pose.data.sources.reading.video": """cv2 keras_pose.images
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.data.sources.mpi_inf_3dhp.clip": """numpy
+        keras_pose.images keras_pose.data.sample
+        keras_pose.data.sources""",
+    "keras_pose.data.sources.mpi_inf_3dhp.train_clips": """numpy
+        keras_pose.images
+        keras_pose.skeleton keras_pose.data.sources""",
+    "keras_pose.data.sources.mpi_inf_3dhp.test_clips": """numpy
+        keras_pose.images
+        keras_pose.skeleton keras_pose.data.sources""",
+    "keras_pose.data.sources.folder": """numpy
+        keras_pose.images
+        keras_pose.skeleton keras_pose.data.sources""",
+    "keras_pose.data.sources.tfrecords": """numpy google.protobuf
+        keras_pose.images keras_pose.skeleton keras_pose.data.example_proto
+        keras_pose.data.records keras_pose.data.sample
+        keras_pose.data.sources keras_pose.data.tfrecord""",
     # It alone joins the renderer to the records.
     "keras_pose.data.synthetic": """PIL keras_pose.images
-        keras_pose.visualization keras_pose.skeleton keras_pose.data.conversion
+        keras_pose.visualization keras_pose.skeleton keras_pose.data.anatomy
+        keras_pose.data.conversion keras_pose.data.proof
         keras_pose.data.records keras_pose.data.store keras_pose.data.tfrecord
         keras_pose.synthesis.scene keras_pose.synthesis.workers""",
     # Without TensorFlow, whose import would cost every worker seconds.
@@ -108,8 +181,14 @@ MAY_IMPORT = {
         keras_pose.synthesis""",
     "keras_pose.synthesis.workers": "cv2 keras_pose.synthesis.scene",
     "keras_pose.evaluation": """numpy keras_pose.geometry keras_pose.data
+        keras_pose.skeleton keras_pose.evaluation""",
+    "keras_pose.evaluation.prediction_json": "numpy ijson",
+    "keras_pose.evaluation.prediction_files": """numpy keras_pose.durable
+        keras_pose.data.sources.reading.files
         keras_pose.evaluation""",
     "keras_pose.evaluation.metrics": "numpy keras_pose.geometry",
+    "keras_pose.evaluation.inference": """numpy keras_pose.location
+        keras_pose.geometry keras_pose.data keras_pose.evaluation""",
     "keras_pose.location": "numpy keras_pose.geometry",
     "keras_pose.serving": "keras_pose.serving",
     "keras_pose.serving.saved_model": """tensorflow keras_pose.geometry
@@ -169,6 +248,12 @@ MAY_IMPORT = {
         keras_pose.data.records keras_pose.durable""",
     "keras_pose.tracking.comparison": """numpy cv2 PIL
         keras_pose.evaluation.metrics keras_pose.visualization""",
+    "keras_pose.tracking.evaluation_charts": """numpy
+        keras_pose.evaluation.metrics keras_pose.tracking.report_charts""",
+    "keras_pose.tracking.worst_samples": """numpy cv2 keras_pose.images
+        keras_pose.geometry keras_pose.tracking.comparison""",
+    "keras_pose.tracking.evaluation_page": """numpy keras_pose.durable
+        keras_pose.evaluation keras_pose.tracking""",
     "keras_pose.tracking.report": """keras_pose.durable
         keras_pose.tracking.journal_files keras_pose.tracking.manifest
         keras_pose.tracking.report_charts keras_pose.tracking.report_page
@@ -229,12 +314,13 @@ MAY_IMPORT_LATE = {
     "keras_pose.training.preview": "keras_pose.data.augmentation_graph",
     "train": "keras_pose.training",
     "augment": "PIL keras_pose.training",
-    "evaluate": """keras_pose.data keras_pose.evaluation
-        keras_pose.serving.artefacts""",
+    "evaluate": """keras_pose.durable keras_pose.evaluation
+        keras_pose.serving.artefacts keras_pose.tracking""",
     "export": "keras_pose.serving",
-    "predict": """keras_pose.images keras_pose.visualization
+    "predict": """keras_pose.data.store keras_pose.evaluation
+        keras_pose.images keras_pose.visualization
         keras_pose.prediction keras_pose.serving.artefacts""",
-    "prepare": "keras_pose.data keras_pose.synthesis.scene",
+    "prepare": "keras_pose.data keras_pose.memory keras_pose.synthesis.scene",
 }
 
 

@@ -1,3 +1,4 @@
+import os
 import pathlib
 import subprocess
 import sys
@@ -30,6 +31,23 @@ def prepare(tmp_path):
 
 
 WRONG = {
+    "check_of_synthetic": (
+        ["--source=synthetic", "--count=4", "--check"],
+        "--check must not be given with --source=synthetic",
+    ),
+    "against_without_check": (
+        ["--source=folder", "--root=/data", "--against=data/test"],
+        "--against must be given with --check alone",
+    ),
+    "margin_without_crop": (
+        ["--source=folder", "--root=/data", "--crop_margin=2"],
+        "--crop_margin must be given with --crop alone",
+    ),
+    "option_of_another_format": (
+        ["--source=coco", "--root=/data", "--subjects=S1"],
+        "`subjects` must not be given with coco, which takes annotations, "
+        "images, split. Received: ['S1']",
+    ),
     "synthetic_without_count": (
         ["--source=synthetic"],
         "--count must be given with --source=synthetic",
@@ -131,7 +149,9 @@ def test_a_wrong_request_is_one_line(prepare, tmp_path, arguments, reason):
 def crops_root(tmp_path, make_sample):
     """Four crops with their poses, of subjects S1, S5, S1 and S1."""
     samples = [make_sample(seed) for seed in range(4)]
-    names = [f"S{1 + 4 * (i == 1)}_Posing.1_{i:06d}.jpg" for i in range(4)]
+    names = [
+        f"S{1 + 4 * (i == 1)}_Posing.54138969_{i:06d}.jpg" for i in range(4)
+    ]
     root = tmp_path / "root"
     (root / "images").mkdir(parents=True)
     (root / "annot").mkdir()
@@ -155,9 +175,10 @@ def test_subjects_of_a_data_set_on_disk_are_kept(prepare, tmp_path, crops_root):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
+        "note: 1 images left out, not of S1",
         f"{out}: 2 samples, h36m_17",
         "predict.py sees the first of them with "
-        "--image=.../S1_Posing.1_000000.jpg --box=0,0,64,48 "
+        "--image=.../S1_Posing.54138969_000000.jpg --box=0,0,64,48 "
         "--intrinsics=150,150,31,24 --distortion=0,0,0,0,0",
     ]
     shards = [str(path) for path in out.glob("*.tfrecord")]
@@ -165,7 +186,60 @@ def test_subjects_of_a_data_set_on_disk_are_kept(prepare, tmp_path, crops_root):
         records.decode(record.numpy(), 17)["name"]
         for record in tf.data.TFRecordDataset(shards)
     ]
-    assert names == [b"S1_Posing.1_000000.jpg", b"S1_Posing.1_000002.jpg"]
+    assert names == [
+        b"S1_Posing.54138969_000000.jpg",
+        b"S1_Posing.54138969_000002.jpg",
+    ]
+
+
+def test_a_check_reports_and_writes_no_records(prepare, tmp_path, crops_root):
+    out = tmp_path / "new" / "out"
+    done = prepare("--check", "--source=h36m_c2f", f"--root={crops_root}")
+    assert done.returncode == 0, done.stderr
+    assert "h36m_c2f: 4 samples, h36m_17" in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "report.json",
+        "samples.png",
+    ]
+
+
+def test_a_check_of_broken_data_ends_in_1(prepare, crops_root):
+    image = sorted((crops_root / "images").iterdir())[2]
+    image.write_bytes(image.read_bytes()[:-300])
+    done = prepare("--check", "--source=h36m_c2f", f"--root={crops_root}")
+    assert done.returncode == 1
+    assert f"PROBLEM: {image.name}: the image is damaged" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_check_finds_pictures_of_the_test_set(prepare, tmp_path, crops_root):
+    assert prepare("--source=h36m_c2f", f"--root={crops_root}").returncode == 0
+    os.rename(tmp_path / "new" / "out", tmp_path / "test")
+    done = prepare(
+        "--check",
+        "--source=h36m_c2f",
+        f"--root={crops_root}",
+        "--subjects=S1",
+        f"--against={tmp_path / 'test'}",
+    )
+    assert done.returncode == 1
+    assert "PROBLEM: 3 samples have a picture that is in" in done.stdout
+
+
+def test_images_are_cut_to_their_people(prepare, tmp_path, crops_root):
+    done = prepare(
+        "--source=h36m_c2f",
+        f"--root={crops_root}",
+        "--crop=40",
+        "--crop_margin=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "predict.py" not in done.stdout
+    (shard,) = (tmp_path / "new" / "out").glob("*.tfrecord")
+    for record in tf.data.TFRecordDataset([str(shard)]):
+        fields = records.decode(record.numpy(), 17)
+        assert tf.io.decode_jpeg(fields["image"]).shape == (40, 40, 3)
+        np.testing.assert_allclose(fields["box"], [0, 5, 40, 30], atol=1e-4)
 
 
 PREPARED_WITHOUT_TENSORFLOW = """

@@ -99,7 +99,7 @@ def test_five_commands_lead_from_files_to_a_pose(human36m, volume):
     float16 = "model_float16.tflite"
     assert (out / float16).exists() == (export.returncode == 0)
     assert export.returncode == 0 or f"Received: {float16}" in export.stderr
-    for model in (work, out / "saved_model", out / "model_float32.tflite"):
+    for model in (work, out / "tf_serving", out / "model_float32.tflite"):
         path = human36m / "scores.json"
         run(
             "evaluate.py", f"--model={model}", f"--data={data}", f"--out={path}"
@@ -110,7 +110,7 @@ def test_five_commands_lead_from_files_to_a_pose(human36m, volume):
     np.testing.assert_allclose(list(scores.values()), scores[work], atol=0.01)
     run(
         "predict.py",
-        f"--model={out / 'saved_model'}",
+        f"--model={out / 'tf_serving'}",
         f"--image={human36m / 'S1' / 'S1_Posing.54138969_000003.jpg'}",
         "--intrinsics=600,600,200,200",
         f"--out={human36m / 'pose'}",
@@ -156,10 +156,36 @@ def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
         f"--out={scores}",
     )
     scored = json.loads(scores.read_text())
-    assert f"MPJPE {scored['mean_pose']['mpjpe_mm']:.2f}" in table
+    assert f"MPJPE {scored['mean_pose']['mpjpe_mm']:.1f}" in table
     assert scored["frames"] == 6
     # Nobody learns from 48 people who these 6 are; nor is it all wrong.
     assert 100 < scored["mpjpe_mm"] < 600
+    poses = tmp_path / "submission.csv.gz"
+    run(
+        "predict.py",
+        f"--model={work}",
+        f"--dataset={data}/test",
+        f"--csv={poses}",
+    )
+    page, again = tmp_path / "scores.html", tmp_path / "again.json"
+    for source in (f"--predictions={poses}", f"--model={work}"):
+        estimated = (
+            [] if source.startswith("--p") else ["--root_depth=estimated"]
+        )
+        run(
+            "evaluate.py",
+            source,
+            f"--data={data}/test",
+            f"--out={again}",
+            f"--html={page}",
+            *estimated,
+        )
+        mpjpe = json.loads(again.read_text())["mpjpe_mm"]
+        if source.startswith("--p"):
+            by_file = mpjpe
+    # The file has three decimals.
+    np.testing.assert_allclose(by_file, mpjpe, atol=0.002)
+    assert page.stat().st_size > 50_000
     export = finish("export.py", f"--model={work}", f"--out={out}")
     assert (out / "model_float32.tflite").exists(), export.stderr
     example = json.loads((data / "examples/examples.json").read_text())[0]
@@ -209,8 +235,8 @@ def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
         ("export.py", ["--model=/nowhere", "--out=o"], "/nowhere"),
         (
             "predict.py",
-            ["--model=m", "--image=/nowhere.jpg", "--out=o"],
-            "/nowhere.jpg",
+            ["--model=/nowhere", "--image=a.jpg", "--out=o"],
+            "/nowhere",
         ),
     ],
 )

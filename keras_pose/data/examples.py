@@ -25,7 +25,8 @@ def maker(records, spec, cut=augmentation_host.cut):
         by default, to a dict of arrays: "image" (B, S, S, 3) uint8, or what
         else `cut` gives; "pose" (B, J, 3) unit coordinates; "weight" (B, J, 3)
         of its coordinates; "joints_mm" (B, J, 3); "weight_3d" (B, J); "view"
-        a View; "name" (B,) text. Any number of threads may call it at once.
+        a View; "box" (B, 4) px; "name" (B,) text. Any number of threads may
+        call it at once.
     """
     indices = np.array(
         [spec.skeleton.indices_in(info.skeleton) for info in records.infos]
@@ -38,7 +39,7 @@ def maker(records, spec, cut=augmentation_host.cut):
         pictures = records.pictures(numbers, batch)
         rows = indices[batch["folder"]]
         made = example(pictures, batch, rows, changes, spec, cut)
-        return {**made, "name": np.array(batch["name"])}
+        return {**made, "box": batch["box"], "name": np.array(batch["name"])}
 
     return make
 
@@ -69,7 +70,7 @@ def share_maker(
 
     Returns:
         A function of the index of a share to what `maker` gives, without
-        "name": text has no place on an accelerator.
+        "box" and "name": text has no place on an accelerator.
 
     Raises:
         ValueError: The batch cannot be cut into equal shares.
@@ -82,7 +83,7 @@ def share_maker(
             index, worker, num_replicas, accumulation
         )
         batch = make(numbers, augmentation.draw(seed, positions))
-        del batch["name"]
+        del batch["box"], batch["name"]
         return batch
 
     return make_share

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pose.data import examples
+from keras_pose.data.ahead import num_threads
 from keras_pose.data.augmentation import NO_AUGMENTATION
-from keras_pose.data.threads import num_threads
 
 
 def training_batches(

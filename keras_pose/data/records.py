@@ -21,7 +21,7 @@ from keras_pose.data import tfrecord
 from keras_pose.data.example_proto import Example
 from keras_pose.skeleton import SKELETONS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 INFO_FILE = "dataset.json"
 LENGTHS_FILE = "lengths.npy"
 
@@ -36,11 +36,13 @@ FIELDS = {
     "weight_2d": (np.float32, ("J",), "in [0, 1]; 0 if joints_px is unknown"),
     "intrinsics": (np.float32, (3, 3), "px, no skew; 0 if unknown"),
     "distortion": (np.float32, (5,), "k1, k2, p1, p2, k3 as in OpenCV"),
+    "head_size": (np.float32, (), "px, PCKh's unit; 0 if unknown"),
     "subject": (bytes, (), "who is seen"),
     "action": (bytes, (), "what they do"),
     "camera": (bytes, (), "which camera"),
     "frame": (np.int64, (), "index in the clip"),
     "source": (bytes, (), "the source that read it, as given to prepare.py"),
+    "picture": (bytes, (), "digest of the file that the image is or is from"),
 }
 
 # Where a tf.train.Feature holds values of a type.
@@ -52,6 +54,20 @@ def concrete_shape(shape, num_joints):
     return tuple(num_joints if side == "J" else side for side in shape)
 
 
+def picture_of(sample):
+    """What tells a sample's picture from all others, also when it is cropped.
+
+    Args:
+        sample: A Sample.
+
+    Returns:
+        The digest of the encoded picture that its image is, or was cut from.
+    """
+    if sample.picture:
+        return sample.picture
+    return hashlib.blake2b(sample.image, digest_size=16).digest()
+
+
 def encode(sample, num_joints):
     """Serialises a Sample.
 
@@ -61,6 +77,8 @@ def encode(sample, num_joints):
     example = Example()
     for field, (dtype, shape, _) in FIELDS.items():
         value = getattr(sample, field)
+        if field == "picture":
+            value = picture_of(sample)
         if dtype is bytes:
             values = [value.encode() if isinstance(value, str) else value]
         else:
@@ -227,7 +245,7 @@ def read_lengths(folder, info):
     try:
         # Mapped: the size that a damaged header claims takes no memory.
         lengths = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (EOFError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged header raises nearly anything
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{path}: {reason}") from error
     kind = getattr(lengths, "dtype", None), getattr(lengths, "shape", None)

@@ -18,8 +18,10 @@ class Sample:
     weight_2d: np.ndarray
     intrinsics: np.ndarray
     distortion: np.ndarray
+    head_size: float
     subject: str
     action: str
     camera: str
     frame: int
     source: str
+    picture: bytes = b""  # empty where `image` is the picture itself

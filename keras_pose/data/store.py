@@ -120,6 +120,10 @@ class Records:
         serialised, num_joints = self._serialised(number)
         return records.decode(serialised, num_joints, fields)
 
+    def info_of(self, number):
+        """The DatasetInfo of the data set that a record is of."""
+        return self.infos[self._folders[self._shard_of(number)]]
+
     def name(self, number):
         """The name of a record, or its place where that cannot be read."""
         try:
@@ -236,8 +240,7 @@ class Records:
             with self._lock:
                 self._failure = self._failure or failure
             raise failure from error
-        info = self.infos[self._folders[index]]
-        return serialised, info.skeleton.num_joints
+        return serialised, self.info_of(number).skeleton.num_joints
 
     def _keep(self, number, error):
         """Remembers a damaged record."""

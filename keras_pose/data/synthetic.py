@@ -23,7 +23,9 @@ from PIL import Image
 
 from keras_pose import images
 from keras_pose import visualization
+from keras_pose.data import anatomy
 from keras_pose.data import conversion
+from keras_pose.data import proof
 from keras_pose.data import records
 from keras_pose.data import tfrecord
 from keras_pose.data.store import Records
@@ -234,7 +236,7 @@ def _write_shard(path, samples, done, progress):
     unfinished = f"{path}.unfinished"
     with tfrecord.Writer(unfinished) as writer:
         for sample in samples:
-            conversion.check_sample(sample, H36M_17)
+            proof.check_sample(sample, H36M_17)
             writer.write(records.encode(sample, H36M_17.num_joints))
             number = next(done)
             if progress:
@@ -244,7 +246,7 @@ def _write_shard(path, samples, done, progress):
 
 def _describe(folder, shards):
     """Writes the `dataset.json` of a split from what its shards hold."""
-    bones, lengths = conversion.BoneLengths(H36M_17), []
+    bones, lengths = anatomy.BoneLengths(H36M_17), []
     for path, _ in shards:
         for serialised in tfrecord.read_all(path):
             record = records.decode(

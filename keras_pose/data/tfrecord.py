@@ -94,6 +94,43 @@ def read_all(path):
             index += 1
 
 
+def read_lengths(path, most):
+    """Reads how long the records of a file are, and not the records.
+
+    Args:
+        path: The file.
+        most: Bytes that a record may have.
+
+    Returns:
+        Their lengths, a list in the order of the file.
+
+    Raises:
+        ValueError: The file is damaged, or a record is longer; names the file
+            and the record.
+        OSError: The file cannot be read.
+    """
+    lengths = []
+    with open(path, "rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while left:
+            try:
+                length = _length_of(file.read(_HEADER.size))
+                if length > most:
+                    raise ValueError(
+                        f"it must have at most {most} bytes. Received: {length}"
+                    )
+                if length + OVERHEAD > left:
+                    raise ValueError("the file ends before the record does")
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}: record {len(lengths)}: {error}"
+                ) from error
+            file.seek(length + _FOOTER.size, os.SEEK_CUR)
+            lengths.append(length)
+            left -= length + OVERHEAD
+    return lengths
+
+
 def _pread(descriptor, count, offset):
     """Reads `count` bytes, fewer where the file ends before."""
     content = os.pread(descriptor, count, offset)

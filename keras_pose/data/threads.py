@@ -1,20 +1,14 @@
 """Batches made by a few threads that work ahead; needs no TensorFlow."""
 
-import collections
-import concurrent.futures
 import contextlib
 import itertools
-import os
 
 from keras_pose.data import examples
+from keras_pose.data.ahead import made_ahead
 from keras_pose.data.augmentation import NO_AUGMENTATION
 
-# More of them wait for each other: Python itself runs one at a time.
-_MOST_THREADS = 16
-_AHEAD = 2  # batches that wait to be taken while each thread makes another
 
-
-def batches(records, spec, batch_size, numbers=None):
+def batches(records, spec, batch_size, numbers=None, changes=None):
     """Every sample once, in order; the last batch is short.
 
     Args:
@@ -22,6 +16,7 @@ def batches(records, spec, batch_size, numbers=None):
         spec: The PoseSpec of the network.
         batch_size: Samples in a batch.
         numbers: Those of the samples, all by default.
+        changes: Gives the Change of so many images; none by default.
 
     Yields:
         Dicts of arrays, as `examples.maker` makes.
@@ -29,13 +24,17 @@ def batches(records, spec, batch_size, numbers=None):
     Raises:
         OSError, ValueError: As `Records.check`.
     """
-    make = examples.maker(records, spec)
+    maker = examples.maker(records, spec)
+
+    def make(rows):
+        return maker(rows, changes and changes(len(rows)))
+
     numbers = range(len(records)) if numbers is None else numbers
     slices = (
         numbers[start : start + batch_size]
         for start in range(0, len(numbers), batch_size)
     )
-    return _checked(_made_ahead(make, slices), records)
+    return _checked(made_ahead(make, slices), records)
 
 
 def training_batches_numpy(
@@ -82,7 +81,7 @@ def training_batches_numpy(
         accumulation,
     )
     indices = itertools.count(first_step * accumulation * num_replicas)
-    return _checked(_made_ahead(make, indices), records)
+    return _checked(made_ahead(make, indices), records)
 
 
 def _checked(stream, records):
@@ -91,25 +90,3 @@ def _checked(stream, records):
         for batch in stream:
             records.check()
             yield batch
-
-
-def _made_ahead(make, arguments):
-    """Yields `make(argument)` of each, in order; raises what it raises."""
-    waiting = collections.deque()
-    pool = concurrent.futures.ThreadPoolExecutor(num_threads())
-    try:
-        for argument in arguments:
-            waiting.append(pool.submit(make, argument))
-            if len(waiting) > _AHEAD + num_threads():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:  # also where the consumer wants no more
-        pool.shutdown(cancel_futures=True)
-
-
-def num_threads():
-    """How many threads make batches: the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
-    return min(os.cpu_count(), _MOST_THREADS)

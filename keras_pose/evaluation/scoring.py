@@ -1,4 +1,7 @@
-"""Runs a network over data sets and scores its poses."""
+"""Scores of a network while it trains: MPJPE and PA-MPJPE of its data.
+
+All other metrics, and what they depend on, are in `report`.
+"""
 
 import dataclasses
 import math
@@ -128,54 +131,33 @@ def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
         ValueError: As of `score`, but for samples without a 3D pose.
         OSError: A sample cannot be read.
     """
-
-    def predict_mm(batch, known, view):
+    nothing = np.zeros((0, spec.skeleton.num_joints), np.float32)
+    rows = [JointErrors(nothing, nothing, nothing)]
+    done = 0
+    for batch in threads.batches(records, spec, batch_size, numbers):
+        weight = batch["weight_3d"]
+        known = weight.any(axis=1)
+        view = View(*(part[known] for part in batch["view"]))
+        _check_cameras(batch["name"][known], view.intrinsics, spec)
         pose = np.asarray(predict(batch["image"])["pose"])
         if not np.all(np.isfinite(pose)):
             raise ValueError(
                 "a pose must be finite to be scored. Received: NaN"
             )
-        return spec.volume.decode(pose[known], view)
-
-    return _errors(predict_mm, spec, records, batch_size, numbers, progress)
-
-
-def score_mean_pose(train_folders, spec, folders, batch_size):
-    """Scores one pose for all: the mean pose of the training data.
-
-    What any network must beat.
-
-    Args:
-        train_folders: Data sets to take the mean root-relative pose of.
-        spec: The network's PoseSpec.
-        folders: Data sets to score it on.
-        batch_size: Images read at once.
-
-    Returns:
-        Scores.
-
-    Raises:
-        ValueError: A data set has no sample with a 3D pose.
-    """
-    root, total, weight = spec.skeleton.root, 0.0, 0.0
-    for batch in threads.batches(Records(train_folders), spec, batch_size):
-        joints, known = batch["joints_mm"], batch["weight_3d"]
-        offset = joints - joints[:, root : root + 1]
-        total = total + np.sum(offset * known[..., None], axis=0)
-        weight = weight + np.sum(known, axis=0)
-    if not np.any(weight):
-        raise ValueError(
-            "a mean pose needs samples with a 3D pose. "
-            f"Received: none in {', '.join(train_folders)}"
+        predicted = spec.volume.decode(pose[known], view)
+        target = batch["joints_mm"][known]
+        error, pa_error = np.zeros_like(weight), np.zeros_like(weight)
+        error[known] = metrics.joint_errors(
+            predicted, target, spec.skeleton.root
         )
-    mean = total / np.maximum(weight, 1e-9)[:, None]
-
-    def predict_mm(batch, known, view):
-        del batch, view
-        return np.repeat(mean[None], known.sum(), axis=0)
-
-    errors = _errors(predict_mm, spec, Records(folders), batch_size)
-    return summarise(errors, spec)
+        pa_error[known] = metrics.pa_joint_errors(
+            predicted, target, weight[known]
+        )
+        rows.append(JointErrors(error, pa_error, weight))
+        done += len(known)
+        if progress:
+            progress(done)
+    return JointErrors(*map(np.concatenate, zip(*rows, strict=True)))
 
 
 def summarise(errors, spec):
@@ -213,32 +195,6 @@ def summarise(errors, spec):
         int(known.sum()),
         "true" if isinstance(spec.volume, CropVolume) else "none",
     )
-
-
-def _errors(predict_mm, spec, records, batch_size, numbers=None, progress=None):
-    """Errors of the (N, J, 3) mm that `predict_mm` gives for known rows."""
-    nothing = np.zeros((0, spec.skeleton.num_joints), np.float32)
-    rows = [JointErrors(nothing, nothing, nothing)]
-    done = 0
-    for batch in threads.batches(records, spec, batch_size, numbers):
-        known = batch["weight_3d"].any(axis=1)
-        view = View(*(part[known] for part in batch["view"]))
-        _check_cameras(batch["name"][known], view.intrinsics, spec)
-        predicted = predict_mm(batch, known, view)
-        target = batch["joints_mm"][known]
-        weight = batch["weight_3d"]
-        error, pa_error = np.zeros_like(weight), np.zeros_like(weight)
-        error[known] = metrics.joint_errors(
-            predicted, target, spec.skeleton.root
-        )
-        pa_error[known] = metrics.pa_joint_errors(
-            predicted, target, weight[known]
-        )
-        rows.append(JointErrors(error, pa_error, weight))
-        done += len(known)
-        if progress:
-            progress(done)
-    return JointErrors(*map(np.concatenate, zip(*rows, strict=True)))
 
 
 def _check_cameras(names, intrinsics, spec):

@@ -191,7 +191,10 @@ def _training(run):
 def _scores(scores, network, run):
     # train.py scores its best network on its validation data; evaluate.py says
     # what it scored, and on which.
-    scored = "" if scores is None else scores.get("model", _NETWORKS[0])
+    if scores is None or "predictions" in scores:  # another system's poses
+        scored = ""
+    else:
+        scored = scores.get("model", _NETWORKS[0])
     if os.path.basename(scored) != network:
         return "## Scores\n\nNone are known of this network.\n"
     data = scores.get("data")

@@ -226,6 +226,7 @@ class Studio:
             weight_2d=ones,
             intrinsics=shot.camera.intrinsics.astype(np.float32),
             distortion=viewpoint.NO_DISTORTION,
+            head_size=0.0,
             subject=f"person_{index:07d}",
             action=shot.action,
             camera=f"camera_{index:07d}",

@@ -65,16 +65,30 @@ def comparison_sheet(
         row, column = divmod(number, columns)
         x = _GAP + column * (3 * _TILE + _GAP)
         y = _LEGEND + row * (_TITLE + _TILE + _GAP) + _TITLE
-        tiles, error = _sample(crop, *poses, np.asarray(weight) > 0, skeleton)
+        tiles = draw_tiles(crop, *poses, np.asarray(weight) > 0, skeleton)
+        error = _mpjpe(*poses[2:], np.asarray(weight) > 0, skeleton.root)
         sheet[y : y + _TILE, x : x + 3 * _TILE] = np.hstack(tiles)
         titles.append((x, y - _TITLE, number + 1, error))
     return _with_texts(sheet, titles)
 
 
-def _sample(
+def draw_tiles(
     crop, true_px, predicted_px, true_mm, predicted_mm, known, skeleton
 ):
-    """The tiles of a sample, and its MPJPE in mm."""
+    """Draws a sample's poses in its image, from the front and from the side.
+
+    Args:
+        crop: (S, S, 3) uint8, RGB.
+        true_px: (J, 2) px of the crop.
+        predicted_px: (J, 2) px of the crop; NaN for what is not drawn.
+        true_mm: (J, 3) mm, root-relative.
+        predicted_mm: (J, 3) mm, root-relative; NaN for what is not drawn.
+        known: (J,) bool, joints whose truth is known.
+        skeleton: Their Skeleton.
+
+    Returns:
+        Three tiles (256, 256, 3) uint8, RGB.
+    """
     zoom = _TILE / crop.shape[0]
     filtering = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     image = cv2.resize(crop, (_TILE, _TILE), interpolation=filtering)
@@ -87,11 +101,8 @@ def _sample(
         skeleton,
     )
     true_mm = np.where(known[:, None], true_mm, 0.0)
-    errors = metrics.joint_errors(
-        predicted_mm[None], true_mm[None], skeleton.root
-    )
-    error = float(metrics.mean(errors, known[None]))
-    seen = np.concatenate([true_mm[known], predicted_mm])
+    predicted = predicted_mm[np.isfinite(predicted_mm).all(axis=-1)]
+    seen = np.concatenate([true_mm[known], predicted])
     middle = (seen.max(axis=0) + seen.min(axis=0)) / 2
     scale = _TILE / (_MARGIN * max(np.ptp(seen, axis=0).max(), _BAR))  # px a mm
     tiles = [overlay]
@@ -105,7 +116,13 @@ def _sample(
         view = _both(view, *poses, known, skeleton)
         view[:, 0] = _PAPER
         tiles.append(view)
-    return tiles, error
+    return tiles
+
+
+def _mpjpe(true_mm, predicted_mm, known, root):
+    true_mm = np.where(known[:, None], true_mm, 0.0)
+    errors = metrics.joint_errors(predicted_mm[None], true_mm[None], root)
+    return float(metrics.mean(errors, known[None]))
 
 
 def _both(image, true_px, predicted_px, known, skeleton):

@@ -106,19 +106,7 @@ def _head(name, run, rows):
             f"{last['strategy']}, {', '.join(last['devices'])}",
             classes="faint",
         ),
-        html.element(
-            "div",
-            *(
-                html.element(
-                    "div",
-                    html.element("b", value),
-                    html.element("span", meaning),
-                    classes="fact",
-                )
-                for value, meaning in facts
-            ),
-            classes="facts",
-        ),
+        html.facts(facts),
     )
 
 

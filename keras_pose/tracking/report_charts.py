@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 # They stand out from white and from black.
-_COLOURS = ("#2f7fd6", "#e0742c", "#2a9d74", "#b565c4", "#b8901a", "#7a8794")
+COLOURS = ("#2f7fd6", "#e0742c", "#2a9d74", "#b565c4", "#b8901a", "#7a8794")
 # Stands for the colour of the page's text until the SVG is written.
 _TEXT = "#010203"
 _MOST_POINTS = 400  # of a curve; more become their means and their range
@@ -14,14 +14,14 @@ _FEW_POINTS = 40  # shown one by one
 _LOG_RATIO = 30  # largest to smallest value, from which the axis is logarithmic
 
 
-def draw_chart(curves, unit="", mark_least=""):
-    """Draws curves over training steps.
+def draw_svg(draw, seed, size=(6.4, 3.0)):
+    """Draws a chart in the page's own style.
 
     Args:
-        curves: {label: (steps, values)}, sequences of numbers; a value that is
-            not finite is a gap.
-        unit: Of the values.
-        mark_least: Label of the curve whose least value is marked.
+        draw: Takes Matplotlib axes and draws into them.
+        seed: Text that no other chart of the page has: the marks inside an
+            SVG are called by names, and pages have several.
+        size: Width and height in inches; the page sets the width.
 
     Returns:
         An `<svg>` element. Lines and text without a colour of their own have
@@ -34,10 +34,9 @@ def draw_chart(curves, unit="", mark_least=""):
         "svg.fonttype": "none",
         "font.family": "sans-serif",
         "font.size": 9,
-        # Labels come from files: no formulas, and no marks that clash with
-        # those of another chart of the page.
+        # Labels come from files: no formulas.
         "text.parse_math": False,
-        "svg.hashsalt": repr(sorted(curves)),
+        "svg.hashsalt": seed,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "legend.frameon": False,
@@ -54,10 +53,32 @@ def draw_chart(curves, unit="", mark_least=""):
         _TEXT,
     )
     with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(6.4, 3.0), layout="constrained")
-        axes = figure.add_subplot()
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot())
+        file = io.StringIO()
+        figure.savefig(
+            file, format="svg", transparent=True, metadata={"Date": None}
+        )
+    svg = file.getvalue()
+    return svg[svg.index("<svg") :].replace(_TEXT, "currentColor")
+
+
+def draw_chart(curves, unit="", mark_least=""):
+    """Draws curves over training steps.
+
+    Args:
+        curves: {label: (steps, values)}, sequences of numbers; a value that is
+            not finite is a gap.
+        unit: Of the values.
+        mark_least: Label of the curve whose least value is marked.
+
+    Returns:
+        An `<svg>` element, as `draw_svg` gives it.
+    """
+
+    def draw(axes):
         for number, (label, (steps, values)) in enumerate(curves.items()):
-            colour = _COLOURS[number % len(_COLOURS)]
+            colour = COLOURS[number % len(COLOURS)]
             steps, values = np.asarray(steps, float), np.asarray(values, float)
             _draw_curve(axes, steps, values, label, colour)
             if label == mark_least and np.isfinite(values).any():
@@ -65,12 +86,8 @@ def draw_chart(curves, unit="", mark_least=""):
         _finish(axes, [values for _, values in curves.values()], unit)
         if len(curves) > 1:
             axes.legend(loc="best", fontsize=8)
-        file = io.StringIO()
-        figure.savefig(
-            file, format="svg", transparent=True, metadata={"Date": None}
-        )
-    svg = file.getvalue()
-    return svg[svg.index("<svg") :].replace(_TEXT, "currentColor")
+
+    return draw_svg(draw, repr(sorted(curves)))
 
 
 def _draw_curve(axes, steps, values, label, colour):

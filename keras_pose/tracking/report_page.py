@@ -54,15 +54,32 @@ def table(headings, rows, classes=""):
     )
 
 
-def picture(png, caption):
-    """A PNG's bytes and what it shows."""
-    data = base64.b64encode(png).decode()
+def facts(rows):
+    """Figures beside each other, each with what it is: (value, meaning)."""
+    return element(
+        "div",
+        *(
+            element(
+                "div",
+                element("b", value),
+                element("span", meaning),
+                classes="fact",
+            )
+            for value, meaning in rows
+        ),
+        classes="facts",
+    )
+
+
+def picture(encoded, caption, kind="png"):
+    """An image file's bytes, a PNG's or a JPEG's, and what it shows."""
+    data = base64.b64encode(encoded).decode()
     return element(
         "figure",
         element("figcaption", caption),
         Markup(
-            f'<img alt="{html.escape(caption)}" '
-            f'src="data:image/png;base64,{data}">'
+            f'<img alt="{html.escape(str(caption))}" '
+            f'src="data:image/{html.escape(kind)};base64,{data}">'
         ),
     )
 
@@ -124,6 +141,15 @@ td { overflow-wrap: break-word; }
 .numbers tr:last-child td { font-weight: 600; }
 .bar { display: inline-block; height: 10px; border-radius: 5px;
   background: var(--accent); }
+.scores td, .scores th { white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+.scores td:first-child { font-weight: 600; }
+.wide + p { margin-top: 12px; }
+.meaning { max-width: 46em; margin-top: 20px; font-size: 16px; }
+.worst { display: grid; gap: 16px 20px; margin-top: 12px;
+  grid-template-columns: repeat(auto-fill, minmax(min(360px, 100%), 1fr)); }
+.worst figure { margin: 0; }
+.worst figcaption { font-size: 13px; overflow-wrap: anywhere; }
 code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere;
   white-space: pre-wrap; }
 .log td:nth-child(-n+5) { white-space: nowrap; }

@@ -4,11 +4,14 @@ import contextlib
 import dataclasses
 
 import keras
+from absl import logging
 
 from keras_pose import models
 from keras_pose.data import records
 from keras_pose.data.augmentation import Augmentation
 from keras_pose.data.objects import load_objects
+from keras_pose.data.order import Order
+from keras_pose.data.order import rows_of_shares
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
@@ -112,6 +115,38 @@ def first_step_of(epoch, config, count, batch_size):
     if config.train.steps_per_epoch:
         return epoch * config.train.steps_per_epoch
     return -(-epoch * count // batch_size)
+
+
+def make_order(config, records, batch_size, num_workers=1):
+    """The order in which a run sees its samples.
+
+    Args:
+        config: The Config.
+        records: The `store.Records` of its training data.
+        batch_size: Samples of a step, those of all workers together.
+        num_workers: How many share the batches.
+
+    Returns:
+        An `order.Order`.
+
+    Raises:
+        ValueError: There are too few samples for the batch, or the workers.
+    """
+    data, mix = config.data, None
+    if data.train_shares:
+        rows = rows_of_shares(data.train_shares, batch_size)
+        counts = [info.count for info in records.infos]
+        mix = tuple(zip(counts, rows, strict=True))
+        told = ", ".join(map("{} of {}".format, rows, data.train))
+        logging.info("each batch of %d has %s", batch_size, told)
+    return Order(
+        len(records),
+        batch_size,
+        config.train.seed,
+        data.shard_by,
+        num_workers,
+        mix,
+    )
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import numpy as np
 from keras_pose import config as config_lib
 from keras_pose import visualization
 from keras_pose.data import threads
-from keras_pose.data.order import Order
 from keras_pose.data.store import Records
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.training import build
@@ -39,22 +38,24 @@ def draw_sheet(config, count, epoch):
     first_step = build.first_step_of(epoch, config, len(records), batch_size)
     stream = threads.training_batches_numpy(
         records,
-        # A batch of one, so that there may be fewer images than in a step.
-        Order(len(records), 1, train.seed),
+        build.make_order(config, records, batch_size),
         spec,
         train.seed,
         build.make_augmentation(config, spec),
         config.augmentation.backend,
-        first_step=first_step * batch_size,
+        first_step=first_step,
+        # One by one, so that there may be fewer images than in a step.
+        accumulation=batch_size,
     )
-    crops, joints = [], []
+    crops, joints, known = [], [], []
     with contextlib.closing(stream):
         for batch in itertools.islice(stream, count):
             crops.append(_image_of(batch, config.augmentation.backend, spec))
-            pose = batch["pose"][0, :, :2] * spec.input_size - 0.5
-            known = batch["weight"][0, :, 0] > 0
-            joints.append(_without_unknown(pose, known, spec.skeleton))
-    return visualization.contact_sheet(crops, joints, spec.skeleton)
+            joints.append(batch["pose"][0, :, :2] * spec.input_size - 0.5)
+            known.append(batch["weight"][0, :, 0] > 0)
+    return visualization.contact_sheet(
+        crops, joints, spec.skeleton, known=known
+    )
 
 
 def _image_of(batch, backend, spec):
@@ -65,12 +66,3 @@ def _image_of(batch, backend, spec):
 
         batch = augmentation_graph.finish(batch, spec.input_size)
     return np.asarray(batch["image"][0])
-
-
-def _without_unknown(joints_px, known, skeleton):
-    """Lays each unknown joint on its parent, where nobody sees it."""
-    joints_px = np.where(known[:, None], joints_px, joints_px[skeleton.root])
-    for parent, child in skeleton.bones:
-        if not known[child]:
-            joints_px[child] = joints_px[parent]
-    return joints_px

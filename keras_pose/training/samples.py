@@ -2,7 +2,6 @@
 
 from absl import logging
 
-from keras_pose.data.order import Order
 from keras_pose.data.store import Records
 from keras_pose.training import build
 
@@ -29,6 +28,7 @@ class Samples:
         self._engine = engine
         self._augmentation = build.make_augmentation(config, spec)
         self._records = Records(config.data.train, config.data.damaged_records)
+        _check_depth(config, self._records.infos)
         self.damage = Damage(self._records)
         self.batch_size = build.batch_size_of(config, engine.num_replicas)
         if len(self) < self.batch_size:
@@ -36,12 +36,8 @@ class Samples:
                 f"`train.batch_size` must be at most the {len(self)} samples "
                 f"of `data.train`. Received: {self.batch_size}"
             )
-        self._order = Order(
-            len(self),
-            self.batch_size,
-            config.train.seed,
-            config.data.shard_by,
-            engine.num_workers,
+        self._order = build.make_order(
+            config, self._records, self.batch_size, engine.num_workers
         )
 
     def __len__(self):
@@ -79,6 +75,19 @@ class Samples:
         """Names of the samples of a step, counted from 0."""
         numbers, _ = self._order.batch(step)
         return [self._records.name(number) for number in numbers]
+
+
+def _check_depth(config, infos):
+    """Refuses data sets of which a network would learn nothing."""
+    if config.model.volume != "metric":
+        return
+    for folder, info in zip(config.data.train, infos, strict=True):
+        if not any(info.bone_lengths_mm):
+            raise ValueError(
+                "`model.volume` must be 'crop' to learn from images whose "
+                "joints are known in 2D alone: a metric volume knows no "
+                f"pixels. Received: 'metric', and {folder}, which has no 3D"
+            )
 
 
 class Damage:

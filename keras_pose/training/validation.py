@@ -23,9 +23,17 @@ class Validation:
 
     Attributes:
         damage: The Damage of the records.
+
+    Raises:
+        ValueError: None of the data has a 3D pose, so that nothing is scored.
     """
 
     def __init__(self, spec, records, engine, batch_size, num_pictures):
+        if not any(any(info.bone_lengths_mm) for info in records.infos):
+            raise ValueError(
+                "`data.validation` must have 3D poses to be scored. Received: "
+                f"{len(records)} samples without"
+            )
         self._spec = spec
         self._records = records
         self.damage = Damage(records)

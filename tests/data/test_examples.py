@@ -53,7 +53,9 @@ def test_crop_shows_the_box_with_its_margin(
     make_dataset, make_sample, batch_of
 ):
     box = np.float32([10, 8, 20, 30])
-    batch = batch_of([make_dataset("a", 1, box=box)], MetricVolume())
+    unseen = {"weight_2d": np.zeros(17, np.float32)}  # they lie elsewhere
+    folder = make_dataset("a", 1, box=box, **unseen)
+    batch = batch_of([folder], MetricVolume())
     encoded = np.frombuffer(make_sample(0).image, np.uint8)
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
     # 30 * 1.25 px around (20, 23), less half a pixel, fill 32 px.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_pose.data.order import Order
+from keras_pose.data.order import rows_of_shares
 
 COUNTS = st.integers(1, 60)
 SIZES = st.integers(1, 25)
@@ -182,3 +183,116 @@ def test_shares_must_be_equal():
     message = "5 turns x 2 workers x 3 replicas. Received: 12"
     with pytest.raises(ValueError, match=message):
         order.share_size(num_replicas=3, accumulation=5)
+
+
+MIX = ((30, 5), (7, 1), (100, 2))  # samples 0-29, 30-36, 37-136
+
+
+def data_set_of(numbers):
+    return np.digitize(numbers, [30, 37])
+
+
+def test_a_mix_gives_each_data_set_its_rows_of_every_batch():
+    order = Order(137, 8, 3, mix=MIX)
+    for step in range(50):
+        counts = np.bincount(data_set_of(order.batch(step)[0]), minlength=3)
+        assert counts.tolist() == [5, 1, 2]
+
+
+def test_a_mix_goes_through_each_data_set_at_its_own_pace():
+    numbers, positions = stream_of(Order(137, 8, 3, mix=MIX), 50)
+    np.testing.assert_array_equal(positions, np.arange(400))
+    kinds = data_set_of(numbers)
+    for kind, (first, size) in enumerate(((0, 30), (30, 7), (37, 100))):
+        own = numbers[kinds == kind]
+        for start in range(0, len(own) - size + 1, size):
+            once = np.sort(own[start : start + size])
+            np.testing.assert_array_equal(once, np.arange(first, first + size))
+
+
+def test_replicas_and_turns_of_a_mix_see_nearly_the_same():
+    order = Order(150, 24, 0, mix=((50, 12), (50, 8), (50, 4)))
+    for index in range(8):
+        numbers, _ = order.share(index, num_replicas=2, accumulation=2)
+        counts = np.bincount(numbers // 50, minlength=3)
+        assert np.abs(counts - [3, 2, 1]).max() <= 1, counts
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))
+def test_by_file_each_worker_mixes_its_own_part(num_workers, first, second):
+    batch = (first + second) * num_workers
+    mix = ((40, first * num_workers), (60, second * num_workers))
+    order = Order(100, batch, 1, "file", num_workers, mix)
+    for step in range(3):
+        rows = order.batch(step)[0].reshape(num_workers, -1)
+        for worker, numbers in enumerate(rows):
+            for start, size, share in ((0, 40, first), (40, 60, second)):
+                own = numbers[(numbers >= start) & (numbers < start + size)]
+                assert len(own) == share
+                low = start + worker * size // num_workers
+                high = start + (worker + 1) * size // num_workers
+                assert ((own >= low) & (own < high)).all()
+
+
+def test_one_data_set_alone_is_no_mix():
+    plain, mixed = Order(50, 6, 4), Order(50, 6, 4, mix=((50, 6),))
+    for step in range(20):
+        np.testing.assert_array_equal(plain.batch(step), mixed.batch(step))
+
+
+@pytest.mark.parametrize(
+    ("mix", "workers", "message"),
+    [
+        (((50, 3), (50, 3)), 1, "100 samples and 8 rows. Received: 100 and 6"),
+        (((50, 4), (40, 4)), 1, "100 samples and 8 rows. Received: 90 and 8"),
+        (((50, 8), (50, 0)), 1, r"rows that divide.*\[8, 0\]"),
+        (((50, 5), (50, 3)), 2, r"2 workers. Received: \[5, 3\]"),
+        (((99, 4), (1, 4)), 2, r"`count` must.*100 in \[99, 1\]"),
+    ],
+    ids=["rows", "samples", "none", "workers", "few"],
+)
+def test_a_wrong_mix_is_named(mix, workers, message):
+    with pytest.raises(ValueError, match=message):
+        Order(100, 8, 0, "file", workers, mix)
+
+
+@pytest.mark.parametrize(
+    ("shares", "batch", "rows"),
+    [
+        ((1, 1), 16, (8, 8)),
+        ((0.5, 0.3, 0.2), 16, (8, 5, 3)),
+        ((70, 30), 10, (7, 3)),
+        ((0.1, 0.2, 0.7), 10, (1, 2, 7)),
+        ((1, 1, 1), 8, (3, 3, 2)),
+        ((5,), 7, (7,)),
+    ],
+)
+def test_shares_become_whole_rows(shares, batch, rows):
+    assert rows_of_shares(shares, batch) == rows
+
+
+@given(
+    st.lists(st.floats(0.01, 100), min_size=1, max_size=6),
+    st.integers(1, 600),
+)
+def test_rows_of_shares_add_up_and_are_next_to_the_share(shares, batch):
+    exact = np.array(shares) / sum(shares) * batch
+    if exact.min() < 1:
+        return
+    rows = np.array(rows_of_shares(shares, batch))
+    assert rows.sum() == batch
+    assert np.abs(rows - exact).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ((0.5, 0.0), "positive. Received"),
+        ((0.5, float("nan")), "positive. Received"),
+        ((0.99, 0.01), r"of the 8 of a batch. Received.*\[8, 0\]"),
+    ],
+    ids=["zero", "nan", "less_than_a_row"],
+)
+def test_wrong_shares_are_named(shares, message):
+    with pytest.raises(ValueError, match=message):
+        rows_of_shares(shares, 8)

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import os
 
@@ -21,11 +22,13 @@ SCHEMA = {
     "weight_2d": (np.float32, (17,)),
     "intrinsics": (np.float32, (3, 3)),
     "distortion": (np.float32, (5,)),
+    "head_size": (np.float32, ()),
     "subject": (bytes, ()),
     "action": (bytes, ()),
     "camera": (bytes, ()),
     "frame": (np.int64, ()),
     "source": (bytes, ()),
+    "picture": (bytes, ()),
 }
 TF_DTYPES = {bytes: tf.string, np.float32: tf.float32, np.int64: tf.int64}
 # FIPS 180-2, appendix B.1.
@@ -56,6 +59,8 @@ def test_decode_gives_back_every_encoded_field(make_sample, decode):
     assert set(decoded) == set(SCHEMA)
     for field, (dtype, shape) in SCHEMA.items():
         value = getattr(sample, field)
+        if field == "picture":
+            value = hashlib.blake2b(sample.image, digest_size=16).digest()
         value = value.encode() if isinstance(value, str) else value
         np.testing.assert_array_equal(decoded[field], value)
         if dtype is bytes:
@@ -66,7 +71,7 @@ def test_decode_gives_back_every_encoded_field(make_sample, decode):
 
 
 def test_bytes_are_those_that_tensorflow_writes(make_sample):
-    sample = make_sample(seed=3)
+    sample = make_sample(seed=3, picture=b"16 bytes of digest")
     features = {}
     for field, (dtype, _) in SCHEMA.items():
         value = getattr(sample, field)
@@ -224,7 +229,7 @@ def edit(**changes):
         ),
         pytest.param(
             edit(schema_version=1),
-            "`schema_version` must be 2; .*prepare it again. Received: 1",
+            "`schema_version` must be 3; .*prepare it again. Received: 1",
             id="schema",
         ),
         pytest.param(edit(joints=["pelvis"]), "`joints`", id="joints"),

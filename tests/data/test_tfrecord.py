@@ -132,3 +132,17 @@ def test_threads_share_a_file(path):
         thread.join()
     os.close(descriptor)
     assert wrong == []
+
+
+def test_lengths_are_read_without_the_records(tmp_path):
+    contents = [b"", b"a" * 100, b"bc"]
+    path = tmp_path / "a.tfrecord"
+    with tfrecord.Writer(path) as writer:
+        for content in contents:
+            writer.write(content)
+    assert tfrecord.read_lengths(path, 100) == [0, 100, 2]
+    with pytest.raises(ValueError, match="record 1: it must have at most 99"):
+        tfrecord.read_lengths(path, 99)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="record 2: the file ends before"):
+        tfrecord.read_lengths(path, 100)

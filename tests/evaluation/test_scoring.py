@@ -40,6 +40,7 @@ def make_sample(seed, **fields):
         "weight_2d": np.ones(17, np.float32),
         "intrinsics": INTRINSICS,
         "distortion": LENS,
+        "head_size": np.float32(0),
         "subject": "S1",
         "action": "Walking",
         "camera": "left",
@@ -274,48 +275,3 @@ def write_set(tmp_path):
         return str(tmp_path / name)
 
     return write
-
-
-@BOTH
-def test_mean_pose_scores_its_distance_from_each_pose(write_set, spec):
-    train = [make_sample(seed) for seed in range(4)]
-    test = [make_sample(seed) for seed in range(4, 9)]
-    scores = scoring.score_mean_pose(
-        [write_set("train", train)], spec, [write_set("test", test)], 2
-    )
-
-    def offsets(samples):
-        return np.stack([s.joints_mm - s.joints_mm[ROOT] for s in samples])
-
-    mean = offsets(train).mean(axis=0)
-    expected = np.linalg.norm(offsets(test) - mean, axis=-1)
-    assert scores.count == 5
-    assert scores.mpjpe == pytest.approx(expected.mean(), rel=1e-4)
-    assert scores.per_joint["left_wrist"][0] == pytest.approx(
-        expected[:, WRIST].mean(), rel=1e-4
-    )
-    assert scores.pa_mpjpe < scores.mpjpe
-
-
-def test_mean_pose_is_that_of_the_known_joints(write_set):
-    weight = np.ones(17, np.float32)
-    weight[WRIST] = 0
-    wild = make_sample(1).joints_mm.copy()
-    wild[WRIST] = 0
-    train = [
-        make_sample(0),
-        make_sample(1, joints_mm=wild, weight_3d=weight),
-        without_3d(2),
-    ]
-    test = [make_sample(0)]
-    scores = scoring.score_mean_pose(
-        [write_set("train", train)], METRIC, [write_set("test", test)], 2
-    )
-    assert scores.per_joint["left_wrist"][0] == pytest.approx(0, abs=0.01)
-    assert scores.per_joint["left_elbow"][0] > 10
-
-
-def test_mean_pose_needs_poses(write_set):
-    folder = write_set("train", [without_3d(0)])
-    with pytest.raises(ValueError, match="mean pose needs samples with a 3D"):
-        scoring.score_mean_pose([folder], METRIC, [folder], 2)

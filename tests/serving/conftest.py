@@ -177,6 +177,7 @@ def person(image, box, depth):
         weight_2d=np.ones(17, np.float32),
         intrinsics=np.float32([[250, 0, 63.5], [0, 250, 31.5], [0, 0, 1]]),
         distortion=np.zeros(5, np.float32),
+        head_size=0.0,
         subject="",
         action="",
         camera="",

@@ -121,6 +121,16 @@ def test_scores_of_another_network_of_the_run_are_left_out(run, spec):
     assert "None are known of this network" in card
 
 
+def test_scores_of_another_systems_poses_are_left_out(run, spec):
+    scores = json.loads((run / "scores.json").read_text())
+    scores.pop("model", None)
+    scores |= {"predictions": "other.npz", "data": ["test"]}
+    (run / "scores.json").write_text(json.dumps(scores))
+    card = model_card.card(spec, "pose", run)
+    assert "None are known of this network" in card
+    assert "51.3" not in card
+
+
 @pytest.mark.parametrize("name", ["run.json", "scores.json"])
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "[1]"])
 def test_damaged_files_of_a_run_are_refused(name, text, run, spec):

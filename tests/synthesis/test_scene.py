@@ -486,7 +486,7 @@ def test_check_reads_the_assets(studio, monkeypatch):
 
 
 def test_samples_pass_the_checks_of_every_data_set(samples):
-    from keras_pose.data import conversion
+    from keras_pose.data import proof
 
     for sample in samples:
-        conversion.check_sample(sample, H36M_17)
+        proof.check_sample(sample, H36M_17)

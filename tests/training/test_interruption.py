@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 
@@ -11,15 +10,15 @@ from keras_pose.training.interruption import Interruption
 def test_first_signal_is_noted(number):
     with Interruption() as interruption:
         assert interruption.signal_number is None
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert interruption.signal_number == number
 
 
 def test_second_signal_does_what_it_always_does():
     with Interruption():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_handlers_are_given_back():

@@ -3,6 +3,7 @@ import pytest
 
 from keras_pose.config import Config
 from keras_pose.data import pipeline
+from keras_pose.data.conversion import convert
 from keras_pose.data.order import Order
 from keras_pose.data.store import Records
 from keras_pose.skeleton import H36M_17
@@ -55,14 +56,20 @@ def test_sheet_shows_the_images_that_a_run_of_the_config_begins_with(config):
     assert same.reshape(64, 4, 64).mean(axis=(0, 2)).min() > 0.5
 
 
-def test_unknown_joints_lie_on_their_parents():
-    joints = np.arange(34, dtype=float).reshape(17, 2)
-    knee, ankle, hip = (
-        H36M_17.joints.index(f"right_{name}")
-        for name in ("knee", "ankle", "hip")
-    )
-    known = np.ones(17, bool)
-    known[[knee, ankle]] = False
-    shown = preview._without_unknown(joints, known, H36M_17)
-    np.testing.assert_array_equal(shown[[knee, ankle]], joints[[hip, hip]])
-    np.testing.assert_array_equal(shown[known], joints[known])
+def test_unknown_joints_are_not_drawn(
+    config, tmp_path, make_source, make_sample
+):
+    sample = make_sample(0)
+    left = [
+        index for index in range(17) if H36M_17.joints[index].startswith("left")
+    ]
+    sample.weight_2d[[0, *left]] = 0  # the root too
+    sample.joints_px[[0, *left]] = 0
+    convert(make_source([sample]), tmp_path / "partly")
+    config.data.train = (str(tmp_path / "partly"),)
+    sheet = preview.draw_sheet(config, count=1, epoch=0)
+    assert not (sheet == SIDE_COLOURS["left"]).all(axis=-1).any()
+    assert (sheet == SIDE_COLOURS["right"]).all(axis=-1).any()
+    # Nor is a bone drawn to where what is not known stands, the corner.
+    corner = (sheet[:4, :4] == SIDE_COLOURS["right"]).all(axis=-1)
+    assert not corner.any()

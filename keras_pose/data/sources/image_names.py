@@ -4,12 +4,25 @@ import re
 
 import numpy as np
 
+from keras_pose.data.sources import options
+
 HUMAN36M = re.compile(
     r"(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+)\.(?P<camera>\d+)"
     r"_(?P<frame>\d{1,18})\.\w+"
 )
+# As folders and images made from the archive number them.
+HUMAN36M_NUMBERED = re.compile(
+    r"(?:.*/)?s_(?P<subject>\d{2})_act_(?P<action>\d{2})"
+    r"_subact_(?P<subaction>\d{2})_ca_(?P<camera>\d{2})"
+    r"_(?P<frame>\d{1,18})\.\w+"
+)
 MPI_INF_3DHP = re.compile(
     r"(?:.*/)?(?P<subject>S\d+)_(?P<action>Seq\d+)_(?P<camera>Cam\d+)"
+    r"_(?P<frame>\d{1,18})\.\w+"
+)
+# Its test set, each clip of one camera: the activity is not in the name.
+MPI_INF_3DHP_TEST = re.compile(
+    r"(?:.*/)?(?P<subject>TS\d+)(?P<action>)(?P<camera>)"
     r"_(?P<frame>\d{1,18})\.\w+"
 )
 
@@ -53,13 +66,4 @@ def rows_of(subjects, names, pattern, where):
         ValueError: A name is of another form, or a subject is in no row.
     """
     seen = [str(parse(name, pattern, where)["subject"]) for name in names]
-    if subjects is None:
-        return np.arange(len(seen))
-    known = set(seen)
-    if not subjects or not known.issuperset(subjects):
-        raise ValueError(
-            "`subjects` must be of the data set, which has "
-            f"{', '.join(sorted(known)[:50])}. "
-            f"Received: {', '.join(subjects) or 'none'}"
-        )
-    return np.flatnonzero(np.isin(seen, subjects))
+    return np.flatnonzero(np.isin(seen, options.subjects_of(subjects, seen)))

@@ -16,9 +16,12 @@ class Source:
         skeleton: The joints of its samples.
         count: How many samples it lists.
         samples: Gives them, read from disk one by one.
+        notes: What was found on opening that its user should know, a line
+            each: the convention its cameras have, what is left out and why.
     """
 
     name: str
     skeleton: Skeleton
     count: int
     samples: collections.abc.Iterable[Sample]
+    notes: tuple[str, ...] = ()

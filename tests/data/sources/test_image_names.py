@@ -62,3 +62,25 @@ def test_a_name_is_taken_apart():
         "camera": "60457274",
         "frame": "000012",
     }
+
+
+NUMBERED = "a/s_11_act_02_subact_01_ca_03_000064.jpg"
+
+
+def test_a_numbered_name_is_taken_apart():
+    match = image_names.parse(NUMBERED, image_names.HUMAN36M_NUMBERED, "a.txt")
+    assert {key: int(text) for key, text in match.groupdict().items()} == {
+        "subject": 11,
+        "action": 2,
+        "subaction": 1,
+        "camera": 3,
+        "frame": 64,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [NAMES[0], NUMBERED + "x/", NUMBERED.replace("ca_03", "ca_3")]
+)
+def test_another_name_is_not_numbered(name):
+    with pytest.raises(ValueError, match=r"^a\.txt must be subject"):
+        image_names.parse(name, image_names.HUMAN36M_NUMBERED, "a.txt")

@@ -1,3 +1,4 @@
+import pathlib
 import pickle
 import shutil
 
@@ -6,11 +7,14 @@ import numpy as np
 import pytest
 
 from keras_pose.data import conversion
+from keras_pose.data import proof
 from keras_pose.data import records
 from keras_pose.data import sources
 from keras_pose.data.sources import mmpose
+from keras_pose.data.sources.h36m import camera_files
 from keras_pose.skeleton import H36M_17
 from keras_pose.skeleton import MPI_INF_3DHP_17
+from tests.data.sources import made_h36m
 
 # npz of each real folder.
 REAL = {
@@ -106,10 +110,10 @@ def test_real_h36m_lens_is_that_of_opencv_to_a_quarter_pixel(real_h36m):
 def test_real_names_are_parsed(real_h36m):
     samples = mmpose.human36m(str(real_h36m)).samples
     assert [(s.subject, s.action, s.camera, s.frame) for s in samples] == [
-        ("S1", "Directions_1", "54138969", 1),
+        ("S1", "Directions 1", "54138969", 1),
         ("S5", "SittingDown", "54138969", 2061),
         ("S7", "Greeting", "55011271", 396),
-        ("S8", "WalkDog_1", "55011271", 26),
+        ("S8", "WalkDog 1", "55011271", 26),
     ]
 
 
@@ -255,6 +259,14 @@ def test_lens_without_distortion_is_a_pinhole(make_h36m):
             id="camera_of_two_k",
         ),
         pytest.param(
+            {"S": np.full((1, 17, 4), 1e300)}, [NAME, "`S` must be"], id="huge"
+        ),
+        pytest.param(
+            {"center": np.full((1, 2), np.nan)},
+            [NAME, "`center` must be finite"],
+            id="nan",
+        ),
+        pytest.param(
             {"S": np.ones((1, 17, 3))}, ["h36m_train.npz: `S`"], id="shape"
         ),
         pytest.param(
@@ -305,7 +317,7 @@ def test_one_of_several_annotation_files_must_be_named(make_h36m):
     shutil.copy(root / "h36m_train.npz", root / "h36m_test.npz")
     with pytest.raises(ValueError, match="`annotations` must name one"):
         mmpose.human36m(str(root))
-    named = mmpose.human36m(str(root), str(root / "h36m_test.npz"))
+    named = mmpose.human36m(str(root), annotations=str(root / "h36m_test.npz"))
     assert named.count == 1
 
 
@@ -337,8 +349,158 @@ def test_subjects_are_kept_with_their_own_rows(make_h36m):
 
 
 def test_a_subject_that_does_not_occur_is_refused(make_h36m):
-    with pytest.raises(ValueError, match="`subjects` .*S1. Received: S9"):
+    with pytest.raises(ValueError, match="`subjects`.* Received: S1$"):
         mmpose.human36m(str(make_h36m()), subjects=["S9"])
+
+
+@pytest.fixture
+def made(tmp_path):
+    made_h36m.make_h36m_mmpose(tmp_path)
+    return str(tmp_path)
+
+
+def made_rows():
+    """(subject, clip's name, camera's number, frame) of the made rows."""
+    return [row[1:] for row in made_h36m.clip_rows()]
+
+
+def test_made_rows_are_what_opencv_projects(made):
+    source = mmpose.human36m(made, split="train", subjects=["S1"])
+    assert source.count == 8
+    for sample, row in zip(
+        mmpose.human36m(made).samples, made_rows(), strict=True
+    ):
+        subject, name, number, frame = row
+        world = made_h36m.world_poses(subject, name)[frame]
+        joints = made_h36m.in_camera(world, subject, number)
+        np.testing.assert_allclose(sample.joints_mm, joints, atol=0.01)
+        assert sample.frame == frame + 1
+        assert (
+            sample.action
+            == {
+                "Directions 1": "Directions 1",
+                "TakingPhoto": "Photo",
+                "Greeting": "Greeting",
+            }[name]
+        )
+        proof.check_sample(sample, H36M_17)
+
+
+def test_the_drift_is_corrected_where_asked_for(made):
+    before = list(mmpose.human36m(made).samples)
+    after = list(mmpose.human36m(made, correct_s9=True).samples)
+    for old, new, row in zip(before, after, made_rows(), strict=True):
+        subject, name, number, frame = row
+        drift = -200 if subject == "S9" else 0
+        world = made_h36m.world_poses(subject, name)[frame] + [drift, 0, 0]
+        joints = made_h36m.in_camera(world, subject, number)
+        points = made_h36m.seen(world, subject, number)
+        np.testing.assert_allclose(new.joints_mm, joints, atol=0.01)
+        np.testing.assert_allclose(new.joints_px, points, atol=0.01)
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2 + 0.5
+        np.testing.assert_allclose(
+            new.box[:2] + new.box[2:] / 2, middle, atol=0.01
+        )
+        np.testing.assert_array_equal(new.box[2:], old.box[2:])
+
+
+def test_drift_is_told_whether_it_is_corrected_or_not(made):
+    before, after = (
+        mmpose.human36m(made, correct_s9=correct).notes
+        for correct in (None, True)
+    )
+    assert before == (
+        "4 images of S9 lie 200 mm beside the person, as published: see "
+        "`correct_s9`",
+    )
+    assert after == ("4 images of S9 moved by -200 mm along the world's x",)
+    (note,) = mmpose.human36m(made, subjects=["S1"], correct_s9=True).notes
+    assert note == "4 images left out, not of S1"
+
+
+def edit_rotations(made, edit):
+    """Writes `edit(R, number)` in place of each R of S9's cameras."""
+    path = pathlib.Path(made) / "annotation_body3d" / "cameras.pkl"
+    cameras = pickle.loads(path.read_bytes())
+    for number, serial in enumerate(made_h36m.SERIALS):
+        entry = cameras["S9", serial]
+        entry["R"] = edit(entry["R"], number)
+    path.write_bytes(pickle.dumps(cameras, protocol=3))
+
+
+def test_the_drift_is_the_same_whichever_way_r_is_meant(made):
+    right = list(mmpose.human36m(made, correct_s9=True).samples)
+    edit_rotations(made, lambda rotation, _: rotation.T.copy())
+    turned = mmpose.human36m(made, correct_s9=True).samples
+    for sample, other in zip(turned, right, strict=True):
+        np.testing.assert_allclose(sample.joints_mm, other.joints_mm, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda rotation, _: np.eye(3), id="neither"),
+        pytest.param(lambda r, i: r.T.copy() if i % 2 else r, id="mixed"),
+    ],
+)
+def test_rotations_that_stand_upright_in_no_way_are_refused(made, edit):
+    edit_rotations(made, edit)
+    assert mmpose.human36m(made).count == 12
+    message = r"cameras.pkl: R must tell.*cosines above 0.94. Received: \["
+    with pytest.raises(ValueError, match=message):
+        mmpose.human36m(made, correct_s9=True)
+
+
+def test_published_rotations_go_to_the_world(real_h36m):
+    path = str(real_h36m / "cameras.pkl")
+    with open(path, "rb") as file:
+        published = pickle.load(file)
+    for subject in ("S1", "S9", "S11"):
+        found = camera_files.rotations_to_world(path, subject)
+        assert set(found) == set(made_h36m.SERIALS)
+        for serial, rotation in found.items():
+            np.testing.assert_array_equal(
+                rotation, published[subject, serial]["R"]
+            )
+
+
+def test_a_split_keeps_its_subjects_alone(made):
+    source = mmpose.human36m(made, split="train")
+    assert {sample.subject for sample in source.samples} == {"S1"}
+    assert source.count == 8
+    assert source.notes == ("4 images left out, not of S1",)
+    path = f"{made}/annotation_body3d/fps10/h36m_train.npz"
+    source = mmpose.human36m(made, annotations=path, split="test")
+    assert {sample.subject for sample in source.samples} == {"S9"}
+    assert source.notes[0] == "8 images left out, not of S9"
+    rows = dict(np.load(path))
+    np.savez(path, **{field: array[:8] for field, array in rows.items()})
+    with pytest.raises(ValueError, match="`imgname` must be of S9, S11.* S1$"):
+        mmpose.human36m(made, annotations=path, split="test")
+
+
+def test_options_pick_rows(made):
+    assert mmpose.human36m(made, every=5).count == 12
+    every_tenth = mmpose.human36m(made, every=10)
+    assert {sample.frame for sample in every_tenth.samples} == {1}
+    with pytest.raises(ValueError, match="holds none of h36m_test.npz"):
+        mmpose.human36m(made, split="test")
+    with pytest.raises(ValueError, match="`subjects` must be S9, S11"):
+        mmpose.human36m(made, split="test", subjects=["S1"])
+
+
+def test_the_broken_clip_is_left_out(make_h36m):
+    name = "S11/S11_Directions.54138969_000012.jpg"
+    root = make_h36m(name, {("S11", "54138969"): CAMERA})
+    with pytest.raises(ValueError, match="with 1 frames, 1 of broken videos"):
+        mmpose.human36m(str(root))
+    rows = dict(np.load(root / "h36m_train.npz"))
+    rows = {field: np.repeat(array, 2, axis=0) for field, array in rows.items()}
+    rows["imgname"][1] = name.replace("Directions", "Directions_1")
+    np.savez(root / "h36m_train.npz", **rows)
+    source = mmpose.human36m(str(root))
+    assert source.count == 1
+    assert "1 images left out" in source.notes[0]
 
 
 def test_human36m_has_its_own_skeleton(make_h36m):

@@ -1,0 +1,45 @@
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+# Faults of pages while many large blocks are taken, written to and freed.
+FAULTS = """
+import resource, sys
+import numpy as np
+from keras_pose import memory
+if sys.argv[1] == "kept":
+    memory.keep_freed()
+def use():
+    blocks = [np.ones(5 * 2**20, np.uint8) for _ in range(8)]
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(kind):
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS, kind],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt"), reason="there is no glibc"
+)
+def test_freed_blocks_are_used_again():
+    assert faults("kept") < faults("as_it_is") / 4
+
+
+def test_it_does_nothing_without_glibc(monkeypatch):
+    from keras_pose import memory
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    memory.keep_freed()
