@@ -14,7 +14,15 @@ def test_first_signal_is_noted(number):
         assert interruption.signal_number == number
 
 
-def test_second_signal_does_what_it_always_does():
+@pytest.fixture
+def python_interrupts():
+    """As in a terminal; a shell's background job ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_second_signal_does_what_it_always_does(python_interrupts):
     with Interruption():
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
