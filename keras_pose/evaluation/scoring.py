@@ -10,7 +10,6 @@ import typing
 import numpy as np
 
 from keras_pose.data import threads
-from keras_pose.data.store import Records
 from keras_pose.evaluation import metrics
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import View
@@ -86,30 +85,6 @@ class JointErrors(typing.NamedTuple):
     weight: np.ndarray
 
 
-def score(predict, spec, folders, batch_size, progress=None):
-    """Scores a network on every sample of data sets.
-
-    Args:
-        predict: (B, S, S, 3) uint8 -> {"pose": (B, J, 3) unit coordinates}.
-        spec: The network's PoseSpec.
-        folders: Data sets made by prepare.py.
-        batch_size: Images given to `predict` at once; fewer at the end.
-        progress: Called with the number of frames done.
-
-    Returns:
-        Scores.
-
-    Raises:
-        ValueError: No sample has a 3D pose, or one is damaged, or has no
-            camera and the network's crop volume needs it.
-        OSError: A sample cannot be read.
-    """
-    errors = errors_of(
-        predict, spec, Records(folders), batch_size, progress=progress
-    )
-    return summarise(errors, spec)
-
-
 def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
     """Errors of a network's poses of some samples.
 
@@ -117,7 +92,7 @@ def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
     `summarise` makes the scores of.
 
     Args:
-        predict: As of `score`.
+        predict: (B, S, S, 3) uint8 -> {"pose": (B, J, 3) unit coordinates}.
         spec: The network's PoseSpec.
         records: The `store.Records`.
         batch_size: Images given to `predict` at once; fewer at the end.
@@ -128,7 +103,8 @@ def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
         The JointErrors of the samples.
 
     Raises:
-        ValueError: As of `score`, but for samples without a 3D pose.
+        ValueError: A sample is damaged, or has no camera and the network's
+            crop volume needs it.
         OSError: A sample cannot be read.
     """
     nothing = np.zeros((0, spec.skeleton.num_joints), np.float32)

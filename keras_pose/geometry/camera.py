@@ -31,11 +31,6 @@ def camera_from_world(points, rotation, centre):
     return (points - centre) @ np.swapaxes(rotation, -1, -2)
 
 
-def world_from_camera(points, rotation, centre):
-    """The inverse of `camera_from_world`: X = R^T X_cam + C."""
-    return points @ rotation + centre
-
-
 def image_from_camera(points, intrinsics, distortion):
     """Projects camera points to pixels.
 

@@ -125,19 +125,7 @@ def _charts(report, truth):
         )
         if chart
     ]
-    return html.element(
-        "div",
-        *(
-            html.element(
-                "div",
-                html.element("h3", title),
-                html.Markup(chart),
-                classes="chart",
-            )
-            for title, chart in shown
-        ),
-        classes="charts",
-    )
+    return html.charts(shown)
 
 
 def _bars(report, groups, seed):

@@ -149,19 +149,7 @@ def _charts(rows):
     ]
     if not charts:
         return html.Markup("")
-    return html.element(
-        "div",
-        *(
-            html.element(
-                "div",
-                html.element("h3", title),
-                html.Markup(chart),
-                classes="chart",
-            )
-            for title, chart in charts
-        ),
-        classes="charts",
-    )
+    return html.charts(charts)
 
 
 def _pictures(workdir):

@@ -54,6 +54,18 @@ def table(headings, rows, classes=""):
     )
 
 
+def charts(rows):
+    """Charts under their titles: (title, SVG)."""
+    return element(
+        "div",
+        *(
+            element("div", element("h3", title), Markup(svg), classes="chart")
+            for title, svg in rows
+        ),
+        classes="charts",
+    )
+
+
 def facts(rows):
     """Figures beside each other, each with what it is: (value, meaning)."""
     return element(

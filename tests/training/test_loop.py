@@ -85,7 +85,10 @@ def test_fit_scores_the_network_that_it_keeps(
     tiny_config.data.validation = (dataset,)
     best = fit(tiny_config, tmp_path / "run", one_device)
     artefact = artefacts.load(tmp_path / "run")
-    scores = scoring.score(artefact.predict, artefact.spec, [dataset], 5)
+    errors = scoring.errors_of(
+        artefact.predict, artefact.spec, Records([dataset]), 5
+    )
+    scores = scoring.summarise(errors, artefact.spec)
     assert scores.mpjpe == pytest.approx(best, abs=1e-2)
 
 

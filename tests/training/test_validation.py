@@ -48,7 +48,8 @@ class _Worker:
 
 @pytest.mark.parametrize("num_workers", [1, 3, 7, 12])
 def test_workers_count_each_sample_once(dataset, spec, num_workers):
-    expected = scoring.score(predict, spec, [dataset], 4)
+    errors = scoring.errors_of(predict, spec, Records([dataset]), 4)
+    expected = scoring.summarise(errors, spec)
     workers, shown = Workers(num_workers), []
     for engine in workers.engines:
         validation = Validation(spec, Records([dataset]), engine, 4, 0)

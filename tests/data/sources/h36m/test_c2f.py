@@ -37,28 +37,7 @@ JOINTS = {
     "RWrist": "right_wrist",
 }
 
-# Who faces the camera has their right side at negative x.
-STANDING = np.float64(
-    [
-        [0, 0, 0],
-        [-130, 0, 10],
-        [-150, 440, -60],
-        [-160, 880, 40],
-        [130, 0, -10],
-        [160, 430, -90],
-        [220, 860, 60],
-        [10, -240, 20],
-        [10, -490, 10],
-        [0, -580, -70],
-        [10, -690, -20],
-        [150, -450, 20],
-        [330, -250, -60],
-        [420, -30, -200],
-        [-140, -450, 0],
-        [-210, -180, 60],
-        [-230, 60, -80],
-    ]
-)
+STANDING = made_h36m.STANDING  # right side at negative x
 INTRINSICS = np.float64([[1145, 0, 512], [0, 1143, 515], [0, 0, 1]])
 # Of Human3.6M's camera 54138969.
 DISTORTION = np.float64([-0.2071, 0.2478, -0.00098, -0.00142, -0.0031])
