@@ -42,6 +42,9 @@ from keras_pose.skeleton import H36M_17
 _COUNT = flags.DEFINE_integer("count", 10000, "Frames to convert.", 1)
 _SIDE = flags.DEFINE_integer("side", 1000, "px, of these frames.", 64)
 _RECORDS = flags.DEFINE_integer("records", 50000, "Records to read.", 1)
+_KEEP_FREED = flags.DEFINE_bool(
+    "keep_freed", True, "As prepare.py does, see keras_pose/memory.py."
+)
 _PART = flags.DEFINE_string("part", "", "One row alone, as JSON.")
 _FOLDER = flags.DEFINE_string("folder", "", "Of that row.")
 
@@ -54,7 +57,8 @@ def main(argv):
     """Runs each row in a process of its own and prints the table."""
     del argv
     if _PART.value:
-        memory.keep_freed()  # as prepare.py does
+        if _KEEP_FREED.value:
+            memory.keep_freed()
         print(json.dumps(_PARTS[_PART.value](_FOLDER.value)))
         return
     print(f"{ahead.num_threads()} threads, OpenCV {cv2.__version__}")
@@ -78,7 +82,8 @@ def _run(part, folder):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.reading", f"--part={part}"]
         + [f"--folder={folder}", f"--count={_COUNT.value}"]
-        + [f"--side={_SIDE.value}", f"--records={_RECORDS.value}"],
+        + [f"--side={_SIDE.value}", f"--records={_RECORDS.value}"]
+        + [f"--keep_freed={_KEEP_FREED.value}"],
         stdout=subprocess.PIPE,
         check=True,
         text=True,

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from keras_pose import memory
+
 # Faults of pages while many large blocks are taken, written to and freed.
 FAULTS = """
 import resource, sys
@@ -38,8 +40,18 @@ def test_freed_blocks_are_used_again():
     assert faults("kept") < faults("as_it_is") / 4
 
 
-def test_it_does_nothing_without_glibc(monkeypatch):
-    from keras_pose import memory
+def test_both_thresholds_are_raised(monkeypatch):
+    said = []
 
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    class Libc:
+        def mallopt(self, option, value):
+            said.append((option, value))
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Libc())
     memory.keep_freed()
+    assert sorted(said) == [(-3, 2**30), (-1, 2**30)]
+
+
+def test_it_does_nothing_without_glibc(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert memory.keep_freed() is None

@@ -20,6 +20,7 @@ class Protocol:
         headline: The metric that it is known for, a key of `terms.METRICS`,
             without which there is no score; None for the first there is.
         subjects: Those scored; None for all that are given.
+        sources: Data sets it is of, as given to prepare.py; None for any.
         every: Of a clip's frames each n-th is scored, counted from its first;
             None for all.
         joints: Those scored in 3D; None for all of the skeleton.
@@ -35,6 +36,7 @@ class Protocol:
     headline: str | None
     meaning: str
     subjects: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
     every: int | None = None
     joints: tuple[str, ...] | None = None
     joints_2d: tuple[str, ...] | None = None
@@ -139,6 +141,7 @@ PROTOCOLS = {
             "pckh_05",
             "MPII: the share of 14 joints within half of the head's size, "
             "which is 0.6 of the diagonal of the head's box.",
+            sources=("mpii",),
             joints_2d=_FOURTEEN,
             known_as="PCKh@0.5, total",
             confused_with=(
@@ -151,6 +154,7 @@ PROTOCOLS = {
             "pck_torso_02",
             "Leeds Sports Pose: the share of joints within 0.2 of the torso, "
             "from left shoulder to right hip, as the person's own sides.",
+            sources=("lsp", "lspet"),
             joints_2d=_FOURTEEN,
             known_as="PCK@0.2, person centric",
             confused_with="PCP; observer-centric labels; PCKh",
@@ -188,10 +192,18 @@ def select(protocol, truth):
         (M,) int rows.
 
     Raises:
-        ValueError: A subject is not in the data, or a clip was thinned out so
-            that it has not every n-th frame.
+        ValueError: The data are of another data set, a subject is not in them,
+            or a clip was thinned out so that it has not every n-th frame.
     """
     keep = np.ones(len(truth), bool)
+    if protocol.sources is not None:
+        keep &= np.isin(truth.source.astype(str), protocol.sources)
+        if not keep.any():
+            raise ValueError(
+                f"`protocol` {protocol.name} is of "
+                f"{' or '.join(protocol.sources)}. "
+                f"Received: {', '.join(sorted(set(truth.source))[:20])}"
+            )
     if protocol.subjects is not None:
         given = set(truth.subject)
         missing = [x for x in protocol.subjects if x not in given]

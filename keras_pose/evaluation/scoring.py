@@ -116,9 +116,11 @@ def errors_of(predict, spec, records, batch_size, numbers=None, progress=None):
         view = View(*(part[known] for part in batch["view"]))
         _check_cameras(batch["name"][known], view.intrinsics, spec)
         pose = np.asarray(predict(batch["image"])["pose"])
-        if not np.all(np.isfinite(pose)):
+        wrong = ~np.isfinite(pose).all(axis=(1, 2))
+        if wrong.any():
             raise ValueError(
-                "a pose must be finite to be scored. Received: NaN"
+                f"{batch['name'][wrong][0]}: a pose must be finite to be "
+                "scored. Received: NaN"
             )
         predicted = spec.volume.decode(pose[known], view)
         target = batch["joints_mm"][known]

@@ -18,37 +18,39 @@ _ENDS = ("wrist", "ankle")  # the joints that are hardest
 
 
 def bars(rows, titles, unit, seed):
-    """Horizontal bars, one row a label, with the value of the first at its end.
+    """Horizontal bars under each other, each with its value at its end.
 
     Args:
         rows: {label: values}, one value for each title; NaN for none.
-        titles: What the values are; those after the first are drawn inside.
+        titles: What the values are.
         unit: Of the values.
         seed: As of `draw_svg`.
     """
 
     def draw(axes):
         places = np.arange(len(rows))
+        height = 0.78 / len(titles)
         for number, title in enumerate(titles):
             values = [row[number] for row in rows.values()]
+            own = places + (number + 0.5) * height - 0.39
             axes.barh(
-                places,
+                own,
                 np.nan_to_num(values),
-                height=0.72 - 0.4 * number,
+                height=0.9 * height,
                 color=COLOURS[number],
                 alpha=0.55 if number == 0 else 1.0,
                 label=title,
             )
-        for place, values in zip(places, rows.values(), strict=True):
-            if math.isfinite(values[0]):
-                axes.annotate(
-                    f"{values[0]:.1f}",
-                    (np.nanmax(values), place),
-                    xytext=(4, 0),
-                    textcoords="offset points",
-                    verticalalignment="center",
-                    fontsize=8,
-                )
+            for place, value in zip(own, values, strict=True):
+                if math.isfinite(value):
+                    axes.annotate(
+                        f"{value:.1f}",
+                        (value, place),
+                        xytext=(4, 0),
+                        textcoords="offset points",
+                        verticalalignment="center",
+                        fontsize=7,
+                    )
         axes.set_axisbelow(True)
         axes.set_yticks(places, [str(label) for label in rows])
         axes.tick_params(axis="y", length=0)
@@ -64,7 +66,8 @@ def bars(rows, titles, unit, seed):
                 fontsize=8,
             )
 
-    return draw_svg(draw, seed, (6.4, 1.0 + _ROW * len(rows)))
+    rows_high = len(rows) * (1 + 0.5 * (len(titles) - 1))
+    return draw_svg(draw, seed, (6.4, 1.0 + _ROW * rows_high))
 
 
 def distribution(errors, quantiles, unit):

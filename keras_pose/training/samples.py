@@ -5,6 +5,8 @@ from absl import logging
 from keras_pose.data.store import Records
 from keras_pose.training import build
 
+_TRIED = 100  # images of a data set without 3D, for joints in 2D
+
 
 class Samples:
     """What each step of a run trains on.
@@ -28,7 +30,7 @@ class Samples:
         self._engine = engine
         self._augmentation = build.make_augmentation(config, spec)
         self._records = Records(config.data.train, config.data.damaged_records)
-        _check_depth(config, self._records.infos)
+        _check_labels(config, self._records)
         self.damage = Damage(self._records)
         self.batch_size = build.batch_size_of(config, engine.num_replicas)
         if len(self) < self.batch_size:
@@ -77,12 +79,20 @@ class Samples:
         return [self._records.name(number) for number in numbers]
 
 
-def _check_depth(config, infos):
+def _check_labels(config, records):
     """Refuses data sets of which a network would learn nothing."""
-    if config.model.volume != "metric":
-        return
-    for folder, info in zip(config.data.train, infos, strict=True):
-        if not any(info.bone_lengths_mm):
+    first = 0
+    for folder, info in zip(config.data.train, records.infos, strict=True):
+        numbers = range(first, first + min(info.count, _TRIED))
+        first += info.count
+        if any(info.bone_lengths_mm):
+            continue
+        if not records.read(numbers)["weight_2d"].any():
+            raise ValueError(
+                "`data.train` must have images whose joints are known. "
+                f"Received: {folder}, whose first {len(numbers)} are not"
+            )
+        if config.model.volume == "metric":
             raise ValueError(
                 "`model.volume` must be 'crop' to learn from images whose "
                 "joints are known in 2D alone: a metric volume knows no "

@@ -112,3 +112,10 @@ def test_a_missing_subject_is_named(make_truth):
 def test_takes_of_an_action_are_one_in_human36m(action, expected):
     assert action_of(PROTOCOLS["h36m_p1"], action) == expected
     assert action_of(PROTOCOLS["everything"], action) == action
+
+
+def test_protocols_of_photos_are_of_their_data_set(make_truth):
+    truth = make_truth(3, source=["mpii", "made", "mpii"])
+    assert select(PROTOCOLS["mpii_pckh"], truth).tolist() == [0, 2]
+    with pytest.raises(ValueError, match="lsp_pck is of lsp or lspet.*made"):
+        select(PROTOCOLS["lsp_pck"], truth)

@@ -127,3 +127,18 @@ def test_validation_data_without_3d_are_refused_at_once(photos, mixed_config):
         ValueError, match="`data.validation`.*6 samples without"
     ):
         Validation(spec, Records([photos]), Engine(), 4, 0)
+
+
+def test_images_without_labels_teach_nothing(
+    tmp_path, make_source, make_sample, mixed_config
+):
+    nothing = np.zeros(17, np.float32)
+    samples = [
+        make_sample(seed, weight_2d=nothing, weight_3d=nothing)
+        for seed in range(4)
+    ]
+    convert(make_source(samples), tmp_path / "alone")
+    mixed_config.data.train = (mixed_config.data.train[0], f"{tmp_path}/alone")
+    spec = build.make_spec(mixed_config)
+    with pytest.raises(ValueError, match="`data.train`.*alone, whose first 4"):
+        Samples(mixed_config, spec, Engine())
