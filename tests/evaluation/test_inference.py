@@ -5,7 +5,12 @@ import pytest
 from keras_pose.data import conversion
 from keras_pose.data.sources.source import Source
 from keras_pose.data.store import Records
+from keras_pose.evaluation import scoring
 from keras_pose.evaluation.inference import infer
+from keras_pose.evaluation.protocols import PROTOCOLS
+from keras_pose.evaluation.report import Conventions
+from keras_pose.evaluation.report import evaluate
+from keras_pose.evaluation.truth import read_truth
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.pose_spec import PoseSpec
@@ -272,3 +277,22 @@ def test_a_pose_of_nan_is_refused(records_of, make_person):
     records = records_of([make_person(0)])
     with pytest.raises(ValueError, match="finite.*NaN"):
         infer(Told(np.full((17, 3), np.nan)), CROP, records, 1)
+
+
+@BOTH
+def test_training_and_evaluation_score_alike(records_of, make_person, spec):
+    records = records_of([make_person(seed) for seed in range(5)])
+    errors = scoring.errors_of(see, spec, records, 2)
+    trained = scoring.summarise(errors, spec)
+    truth = read_truth(records, spec.skeleton)
+    found = evaluate(
+        truth,
+        infer(see, spec, records, 2),
+        PROTOCOLS["everything"],
+        Conventions(),
+        num_draws=0,
+    )
+    assert trained.mpjpe > 100
+    assert found.value("mpjpe_mm") == pytest.approx(trained.mpjpe, abs=0.01)
+    pa = found.value("pa_mpjpe_mm")
+    assert pa == pytest.approx(trained.pa_mpjpe, abs=0.01)
