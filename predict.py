@@ -1,16 +1,18 @@
-"""Predicts the pose of a person in an image, or of all in data sets, in mm.
+"""Predicts the poses of people in photos or a video, in mm.
 
-python predict.py --model=runs/h36m --image=photo.jpg --box=120,40,200,420 \
-    --out=photo_pose
-python predict.py --model=runs/h36m --dataset=data/test \
+python predict.py --model=runs/quickstart --input=photo.jpg --out=poses/photo
+python predict.py --model=runs/quickstart --input=dance.mp4 --out=poses/dance \
+    --formats=json,page,picture,bvh
+python predict.py --model=runs/quickstart --dataset=data/test \
     --csv=submission.csv.gz
 
-The first writes photo_pose.json, and photo_pose.png: the image with the pose on
-it beside the pose in 3D. The second writes a line for each record, mm relative
-to the hip, as the report's result file.
+The first two find the people, and write what --formats names into the folder
+--out: by default a table of all poses, pictures, and a page to look at. The
+third writes a line for each record of a data set made by prepare.py, mm
+relative to the hip, as the report's result file.
 """
 
-import json
+import contextlib
 import os
 
 from absl import flags
@@ -23,45 +25,104 @@ _MODEL = flags.DEFINE_string(
     None,
     "Run folder, .keras, .tflite or .onnx file, SavedModel or OpenVINO folder.",
 )
-_IMAGE = flags.DEFINE_string("image", None, "Image file.")
-_OUT = flags.DEFINE_string("out", None, "Path of the results, no extension.")
+_FLIP = flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images at once.", 1)
+
+_INPUT = flags.DEFINE_list(
+    "input",
+    None,
+    "Photos, folders of them, patterns as 'shots/*.jpg'; or a video; or the "
+    "number of a camera, 0 for the first.",
+)
+_OUT = flags.DEFINE_string("out", None, "Folder for the results.")
+_FORMATS = flags.DEFINE_list(
+    "formats",
+    ["json", "picture", "still", "page"],
+    "What to write: json, csv, npz, angles, bvh, bvh_fixed, trc, picture, "
+    "webm, still, page; docs/predict.md says what they are.",
+)
 _BOX = flags.DEFINE_list(
-    "box", None, "Person's x,y,width,height in px; else the whole image."
+    "box",
+    None,
+    "The person's x,y,width,height in px: in a photo, or in the first frame of "
+    "a video. Else people are found by --detector.",
+)
+_BOXES = flags.DEFINE_string(
+    "boxes",
+    None,
+    "CSV or JSON file of boxes for each image; or 'image', if each shows one "
+    "person and little else.",
+)
+_DETECTOR = flags.DEFINE_string(
+    "detector", "hog", "'hog', OpenCV's; or a .tflite or .onnx detector."
 )
 _INTRINSICS = flags.DEFINE_list("intrinsics", None, "fx,fy,cx,cy in px.")
 _DISTORTION = flags.DEFINE_list("distortion", None, "k1,k2,p1,p2,k3.")
-_DEPTH = flags.DEFINE_float(
-    "root_depth", None, "mm from the camera to the root; else estimated."
+_CAMERA = flags.DEFINE_string(
+    "camera", None, "JSON file with `intrinsics_px` and `distortion`."
 )
+_FIELD_OF_VIEW = flags.DEFINE_float(
+    "field_of_view", None, "Degrees across the image's longer side."
+)
+_CROP_MODEL = flags.DEFINE_string(
+    "crop_model",
+    None,
+    "A network with a crop volume, beside a --model with a metric one: both "
+    "together tell how far away people are.",
+)
+_DEPTH = flags.DEFINE_float(
+    "root_depth", None, "mm from the camera to the hip; else estimated."
+)
+_SMOOTH = flags.DEFINE_bool(
+    "smooth", True, "Smooth the poses of a video or camera over time."
+)
+_EVERY = flags.DEFINE_integer("every", 1, "Take each n-th frame.", 1)
+_START = flags.DEFINE_float("start", None, "Begin here, s.")
+_END = flags.DEFINE_float("end", None, "End here, s; a camera too.")
 
 _DATASET = flags.DEFINE_list(
-    "dataset", None, "Folders made by prepare.py, instead of --image."
+    "dataset", None, "Folders made by prepare.py, instead of --input."
 )
 _CSV = flags.DEFINE_string(
     "csv", None, "File for their poses: .csv or .csv.gz, or .npz or .json."
 )
-_FLIP = flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
 _CROPS = flags.DEFINE_integer("crops", 1, "Crops to average over.", 1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images at once.", 1)
 
-_OF_IMAGE = (_IMAGE, _OUT, _BOX, _INTRINSICS, _DISTORTION, _DEPTH)
-_OF_DATASET = (_DATASET, _CSV, _FLIP, _CROPS, _BATCH_SIZE)
+_OF_INPUT = (
+    _OUT,
+    _FORMATS,
+    _BOX,
+    _BOXES,
+    _DETECTOR,
+    _INTRINSICS,
+    _DISTORTION,
+    _CAMERA,
+    _FIELD_OF_VIEW,
+    _CROP_MODEL,
+    _DEPTH,
+    _SMOOTH,
+    _EVERY,
+    _START,
+    _END,
+)
+_OF_DATASET = (_CSV, _CROPS)
 
 
 def main():
     """Reads the flags and predicts."""
-    if _IMAGE.value is None and _DATASET.value is None:
-        raise ValueError("either --image or --dataset must be given")
+    if _INPUT.value is None and _DATASET.value is None:
+        raise ValueError("either --input or --dataset must be given")
     if _DATASET.value is None:
-        _check_flags("image", needed=(_OUT,), foreign=_OF_DATASET)
+        _check_flags("input", needed=(_OUT,), foreign=_OF_DATASET)
     else:
-        _check_flags("dataset", needed=(_CSV,), foreign=_OF_IMAGE)
+        _check_flags("dataset", needed=(_CSV,), foreign=(_INPUT, *_OF_INPUT))
     from keras_pose.serving import artefacts
 
-    if artefacts.needs_backend(_MODEL.value):
+    models = [model.value for model in (_MODEL, _CROP_MODEL) if model.value]
+    if any(map(artefacts.needs_backend, models)):
         console.choose_backend("tensorflow", "jax", "torch")
     if _DATASET.value is None:
-        _predict_image()
+        _predict_input()
     else:
         _predict_dataset()
 
@@ -87,7 +148,8 @@ def _predict_dataset():
     if not os.path.isdir(folder):
         raise ValueError(f"--csv must be in a folder that exists: {folder}")
     records = Records(_DATASET.value)
-    artefact = artefacts.load(_MODEL.value)
+    with console.quiet():
+        artefact = artefacts.load(_MODEL.value)
     poses = infer(
         artefact.predict,
         artefact.spec,
@@ -102,35 +164,90 @@ def _predict_dataset():
     print(f"{_CSV.value}: {len(poses)} poses")
 
 
-def _predict_image():
-    from keras_pose import images
-    from keras_pose import visualization
+def _predict_input():
+    from keras_pose import memory
+    from keras_pose import streaming
+    from keras_pose.media.reader import open_media
+    from keras_pose.outputs.results import Results
+    from keras_pose.people.smoothing import Smoother
     from keras_pose.prediction import Predictor
+    from keras_pose.watching import Watch
 
-    with open(_IMAGE.value, "rb") as file:
-        image = images.decode_image(file.read(), _IMAGE.value, upright=True)
+    camera, boxes = _camera(), _boxes()
+    memory.keep_freed()
+    with console.quiet():
+        predictor = Predictor(_MODEL.value, _CROP_MODEL.value, _DETECTOR.value)
+    with contextlib.ExitStack() as exits:
+        media = exits.enter_context(
+            open_media(_INPUT.value, _EVERY.value, _START.value, _END.value)
+        )
+        results = exits.enter_context(
+            Results(
+                _OUT.value,
+                _FORMATS.value,
+                predictor.spec.skeleton,
+                _MODEL.value,
+                media.kind,
+                media.frames_per_second,
+                media.paths,
+            )
+        )
+        frames = streaming.stream(
+            media,
+            predictor,
+            camera,
+            boxes,
+            _DEPTH.value,
+            _FLIP.value,
+            _BATCH_SIZE.value,
+            Smoother() if _SMOOTH.value else None,
+        )
+        watch = Watch(media, console.progress_bar)
+        with contextlib.closing(watch.over(frames)) as watched:
+            for frame, poses in watched:
+                results.add(frame, poses)
+        paths = results.finish()
+    for line in watch.warnings():
+        logging.warning("%s", line)
+    print(watch.summary(), *paths, sep="\n")
+
+
+def _camera():
+    """What the flags say of the camera."""
+    from keras_pose import streaming
+
+    given = [
+        flag
+        for flag in (_INTRINSICS, _CAMERA, _FIELD_OF_VIEW)
+        if flag.value is not None
+    ]
+    if len(given) > 1:
+        names = " and ".join(f"--{flag.name}" for flag in given)
+        raise ValueError(f"the camera must be given once. Received: {names}")
+    distortion = _numbers("distortion", _DISTORTION.value, 5)
+    if _CAMERA.value is not None:
+        if distortion is not None:
+            raise ValueError("--distortion must stand in the --camera file")
+        return streaming.read_camera(_CAMERA.value)
     intrinsics = _numbers("intrinsics", _INTRINSICS.value, 4)
     if intrinsics is not None:
         fx, fy, cx, cy = intrinsics
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    pose = Predictor(_MODEL.value)(
-        image,
-        _numbers("box", _BOX.value, 4),
-        intrinsics,
-        _numbers("distortion", _DISTORTION.value, 5),
-        _DEPTH.value,
-    )
-    visualization.save_pose_picture(f"{_OUT.value}.png", image, pose)
-    with open(f"{_OUT.value}.json", "w", encoding="utf-8") as file:
-        content = {"image": _IMAGE.value, **pose.to_dict()}
-        json.dump(content, file, indent=1)
-        file.write("\n")
-    if pose.intrinsics_from != "given":
-        logging.warning(
-            "no --intrinsics: %s; the place of the person is a guess too",
-            pose.intrinsics_from,
-        )
-    print(f"{_OUT.value}.json\n{_OUT.value}.png")
+    return streaming.Camera(intrinsics, distortion, _FIELD_OF_VIEW.value)
+
+
+def _boxes():
+    """What the flags say of boxes; None where people are to be found."""
+    from keras_pose.people.boxes_file import read_boxes
+    from keras_pose.shots import WHOLE_IMAGE
+
+    if _BOX.value is not None and _BOXES.value is not None:
+        raise ValueError("--box must not be given with --boxes")
+    if _BOX.value is not None:
+        return [_numbers("box", _BOX.value, 4)]
+    if _BOXES.value in (None, WHOLE_IMAGE):
+        return _BOXES.value
+    return read_boxes(_BOXES.value)
 
 
 def _numbers(name, values, count):

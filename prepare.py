@@ -205,7 +205,7 @@ def _flags_of(sample):
             "distortion": sample.distortion,
         }
     return " ".join(
-        [f"--image=.../{sample.name}"]
+        [f"--input=.../{sample.name}"]
         + [
             f"--{name}={','.join(f'{value:.6g}' for value in row)}"
             for name, row in values.items()

@@ -79,14 +79,14 @@ def _predict():
         _run(
             "predict.py",
             model=f"{EXPORTED}/model_float32.tflite",
-            image=f"{DATA}/examples/{example['image']}",
+            input=f"{DATA}/examples/{example['image']}",
             box=",".join(f"{value:.1f}" for value in example["box"]),
             intrinsics=",".join(
                 f"{value:.1f}" for value in example["intrinsics"]
             ),
-            out=f"{EXPORTED}/{name}",
+            out=f"{EXPORTED}/poses/{name}",
         )
-    return sorted(glob.glob(f"{EXPORTED}/*.png"))
+    return sorted(glob.glob(f"{EXPORTED}/poses/*/page.html"))
 
 
 def _summarise(scores, pictures, seconds):

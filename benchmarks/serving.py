@@ -106,7 +106,7 @@ def _expected():
             *(batch[name][0] for name in ("box", "intrinsics", "distortion")),
         )
         pixels = images.decode_image(sent.image, f"record {number}")
-        pose = predictor(pixels, sent.box, sent.intrinsics, sent.distortion)
+        (pose,) = predictor(pixels, sent.box, sent.intrinsics, sent.distortion)
         requests.append(sent)
         joints.append(pose.joints_mm)
     return requests, joints

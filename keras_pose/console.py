@@ -1,5 +1,6 @@
 """What the scripts share: flags, quiet libraries, one clear error."""
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -11,6 +12,8 @@ from absl import flags
 from absl import logging as absl_logging
 
 _BAR_INTERVAL = 0.1  # seconds
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_IS_LOUD = _LOG_LEVEL in os.environ  # as the user wants it
 
 
 def run(main, required):
@@ -87,15 +90,27 @@ def _import_tensorflow():
             "TensorFlow is not installed; with KERAS_BACKEND=jax training and "
             "scoring do without it"
         )
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    os.environ.setdefault(_LOG_LEVEL, "3")
+    with quiet():
+        importlib.import_module("tensorflow")
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keeps what runtimes write on their own while they load from the user.
+
+    They write it past Python, TFLite whatever its settings are. What is wrong
+    they raise. `TF_CPP_MIN_LOG_LEVEL` brings the lines back.
+    """
+    if _IS_LOUD:
+        yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     kept = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-            importlib.import_module("tensorflow")
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -107,32 +122,38 @@ def say(text):
 
 
 def progress_bar(total, unit):
-    """A line in the terminal that says how far something is.
+    """A line in the terminal that says how far something is, and how fast.
 
     Args:
-        total: Number at the end.
+        total: Number at the end; None where nobody knows.
         unit: What is counted, in the singular.
 
     Returns:
-        A function of the number done; None where no terminal shows it.
+        A function of the number done, and of whether that is the end, which
+        by default it is at `total`; None where no terminal shows it.
     """
     if not sys.stdout.isatty():
         return None
     start = next_time = time.monotonic()
     before = None  # done by an earlier run
 
-    def update(done):
+    def update(done, is_end=None):
         nonlocal before, next_time
         before = done - 1 if before is None else before
+        is_end = done == total if is_end is None else is_end
         now = time.monotonic()
-        if now < next_time and done < total:
+        if now < next_time and not is_end:
             return
         next_time = now + _BAR_INTERVAL
-        left = (total - done) * (now - start) / max(done - before, 1)
-        sys.stdout.write(
-            f"\r{done}/{total} {unit}s, {now - start:.0f} s, "
-            f"{left:.0f} s left\033[K" + "\n" * (done >= total)
-        )
+        seconds, of_this_run = now - start, max(done - before, 1)
+        goal = f"/{total}" if total else ""
+        line = f"\r{done}{goal} {unit}s, {seconds:.0f} s"
+        if seconds > 0:
+            line += f", {of_this_run / seconds:.1f} a second"
+        if total and done <= total:
+            left = (total - done) * seconds / of_this_run
+            line += f", {left:.0f} s left"
+        sys.stdout.write(f"{line}\033[K" + "\n" * is_end)
         sys.stdout.flush()
 
     return update

@@ -63,6 +63,40 @@ def new_folder(path):
         raise
 
 
+@contextlib.contextmanager
+def filled_folder(path):
+    """Gives a hidden folder whose files go into another when all are whole.
+
+    Args:
+        path: Of the other folder, which is made where there is none. Files of
+            the same names are replaced there, all others stay.
+
+    Yields:
+        The path of the folder to fill, which is gone afterwards.
+
+    Raises:
+        ValueError: There is a file at `path`.
+    """
+    path = os.path.abspath(path)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise ValueError(f"`out` must be a folder. Received: {path}")
+    above, name = os.path.split(path)
+    os.makedirs(above, exist_ok=True)
+    # What is there may be a link, or a disk of its own: nothing can be moved
+    # into it from beside it.
+    beside = path if os.path.isdir(path) else above
+    partial = tempfile.mkdtemp(prefix=f".{name}.partial-", dir=beside)
+    try:
+        yield partial
+        for folder, _, files in os.walk(partial):
+            place = os.path.join(path, os.path.relpath(folder, partial))
+            os.makedirs(place, exist_ok=True)
+            for file in files:
+                os.replace(os.path.join(folder, file), f"{place}/{file}")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def sync_folder(folder):
     """Puts the names in a folder on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

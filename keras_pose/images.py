@@ -16,10 +16,16 @@ from keras_pose.geometry import crop
 # million: 270 MB, more than any camera that films people makes.
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS
 
+# A file of more is refused before it is read: 4 bytes a pixel and to spare.
+MAX_BYTES = 2**29
+
 # A crop that shows this many of its pixels for each of the image's, or fewer,
 # is cut from the image halved. A little above a half, which a box often is
 # exactly but for rounding.
 HALVING_ZOOM = 0.5 * (1 + 1e-6)
+
+# A part of an image is halved as the whole only while it is this large, px.
+_LEAST_HALVED = 4
 
 # Pillow knows more, among them formats that start other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -64,6 +70,23 @@ def decode_image(encoded, name, upright=False):
         raise ValueError(f"{name}: the image is damaged: {error}") from error
 
 
+def read_image(path):
+    """Reads an image file, turned upright.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: As `decode_image`; or the file is too large for an image.
+    """
+    with open(path, "rb") as file:
+        encoded = file.read(MAX_BYTES + 1)
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(
+            f"{path}: an image must have at most {MAX_BYTES} bytes. "
+            "Received: more"
+        )
+    return decode_image(encoded, path, upright=True)
+
+
 def check_image(encoded, name):
     """Decodes an image file's bytes to see whether they can be.
 
@@ -100,6 +123,23 @@ def is_turned(encoded, name):
     image = _open(encoded, name)
     try:
         return image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+    except Exception as error:  # damaged EXIF raises nearly anything
+        raise ValueError(f"{name}: the image is damaged: {error}") from error
+
+
+def camera_tags(encoded, name):
+    """Reads what a camera wrote beside its picture, its EXIF.
+
+    Returns:
+        ((width, height) of the picture as it is stored, {tag: value}).
+
+    Raises:
+        ValueError: As `decode_image`.
+    """
+    image = _open(encoded, name)
+    try:
+        exif = image.getexif()
+        return image.size, {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
     except Exception as error:  # damaged EXIF raises nearly anything
         raise ValueError(f"{name}: the image is damaged: {error}") from error
 
@@ -209,6 +249,32 @@ def halve_finer(image, crop_from_image):
     return image, transform
 
 
+def _part_shown(image, crop_from_image, size):
+    """The part of a far finer image that a crop shows, and the crop from it.
+
+    It begins at pixels that all halvings keep, and is as much wider than the
+    crop as they blur, so that it is halved as the whole image is.
+    """
+    height, width = image.shape[:2]
+    transform = np.asarray(crop_from_image, np.float64)
+    zoom = crop.zoom_of(transform).min()
+    if zoom > HALVING_ZOOM or not zoom * min(height, width) > _LEAST_HALVED:
+        return image, transform
+    step = 2 ** math.ceil(-math.log2(zoom))
+    border = np.array([[-1, -1], [-1, size], [size, -1], [size, size]], float)
+    corners = crop.apply_inverse(transform, border)
+    low = np.floor(corners.min(axis=0)) - 4 * step
+    high = np.ceil(corners.max(axis=0)) + 4 * step
+    low = np.clip(low // step * step, 0, [width - 1, height - 1]).astype(int)
+    low = low // step * step
+    high = np.clip(high, low + step, [width, height]).astype(int)
+    if min(high - low) < _LEAST_HALVED * step:
+        return image, transform  # it would be halved less often
+    moved = np.eye(3)
+    moved[:2, 2] = low
+    return image[low[1] : high[1], low[0] : high[0]], transform @ moved
+
+
 def crop_image(image, crop_from_image, size):
     """Warps an image to a square crop; what lies outside the image is black.
 
@@ -220,7 +286,8 @@ def crop_image(image, crop_from_image, size):
     Returns:
         (size, size, 3) uint8.
     """
-    image, transform = halve_finer(image, crop_from_image)
+    image, transform = _part_shown(image, crop_from_image, size)
+    image, transform = halve_finer(image, transform)
     if image.shape[:2] == (size, size) and np.array_equal(transform, np.eye(3)):
         return image.copy()
     if image.shape[0] * image.shape[1] > 4 * size * size:

@@ -14,6 +14,14 @@ from keras_pose.geometry import rules
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.geometry.volume import View
 
+# Of joints that a metric and a crop network share, to place a pose by both.
+_FEWEST_SHARED = 4
+# Nearer than this to the crop's border, in crops, a joint may lie outside.
+_BORDER = 0.01
+_OUTSIDE_WEIGHT = 0.01
+# So that the joints of a network whose confidence is near 0 count alike.
+_LEAST_CONFIDENCE = 0.1
+
 
 class Location(typing.NamedTuple):
     """Where a person's joints are.
@@ -95,6 +103,80 @@ def locate(spec, pose, view, box, xp=np, repeat=placement.repeat_step):
         joints_px,
         view,
         rules.of_pose(joints, misplaced_px, box, xp),
+    )
+
+
+def check_pair(spec, crop_spec):
+    """Refuses two networks that cannot place a pose together.
+
+    Raises:
+        ValueError: The first has no metric volume, the second no crop volume,
+            or they share fewer than `_FEWEST_SHARED` joints.
+    """
+    shared = set(spec.skeleton.joints) & set(crop_spec.skeleton.joints)
+    kinds = [type(s.volume).__name__ for s in (spec, crop_spec)]
+    if kinds != ["MetricVolume", "CropVolume"] or len(shared) < _FEWEST_SHARED:
+        raise ValueError(
+            "`model` must have a metric volume and `crop_model` a crop volume, "
+            f"with {_FEWEST_SHARED} joints in common. Received: "
+            f"{kinds[0]} and {kinds[1]}, {len(shared)} joints in common"
+        )
+
+
+def locate_by_both(spec, outputs, crop_spec, crop_outputs, crop_view, box):
+    """Places poses of a metric volume where a crop volume sees their joints.
+
+    Args:
+        spec: PoseSpec of the network with the metric volume.
+        outputs: What it says, float64: its "pose" (N, J, 3), and if it has
+            heatmaps its "confidence" (N, J).
+        crop_spec: PoseSpec of the network with the crop volume.
+        crop_outputs: What that one says.
+        crop_view: The View of that network's crops.
+        box: (N, 4) px.
+
+    Returns:
+        A Location.
+    """
+    root = spec.skeleton.root
+    relative = spec.volume.decode(outputs["pose"], crop_view)
+    relative = relative - relative[..., root : root + 1, :]
+    here = [
+        (joint, other)
+        for joint, other in enumerate(
+            spec.skeleton.indices_in(crop_spec.skeleton)
+        )
+        if other >= 0
+    ]
+    joints, others = map(list, zip(*here, strict=True))
+    seen = crop_outputs["pose"][:, others]
+    pixels = crop_spec.volume.image_points(seen, crop_view)
+    rays = camera.camera_from_image(
+        pixels, 1.0, crop_view.intrinsics, crop_view.distortion
+    )[..., :2]
+    # A heatmap cannot show what is outside the crop.
+    inside = np.abs(seen[..., :2] - 0.5).max(axis=-1) < 0.5 - _BORDER
+    weight = inside + _OUTSIDE_WEIGHT
+    for said, of_shared in ((outputs, joints), (crop_outputs, others)):
+        if "confidence" in said:
+            confidence = said["confidence"][:, of_shared]
+            weight = weight * (confidence + _LEAST_CONFIDENCE)
+    place = placement.root_from_points(relative[:, joints], rays, weight)
+    found = relative + place
+    joints_px = camera.image_from_camera(
+        found, crop_view.intrinsics, crop_view.distortion
+    )
+    again = camera.image_from_camera(
+        np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1),
+        crop_view.intrinsics,
+        crop_view.distortion,
+    )
+    return Location(
+        relative,
+        found,
+        joints_px,
+        crop_view._replace(root_depth=place[..., 2:]),
+        rules.of_pose(found, again - pixels, box),
     )
 
 

@@ -1,71 +1,23 @@
-"""From an image and a box to a pose in mm, by any artefact."""
+"""From images to the poses of the people in them, by any artefact."""
 
-import dataclasses
+import os
+import threading
 
 import numpy as np
 
-from keras_pose import images
 from keras_pose import location
-from keras_pose.geometry import camera
 from keras_pose.geometry import crop
-from keras_pose.geometry import rules
 from keras_pose.geometry.volume import MetricVolume
-from keras_pose.geometry.volume import View
+from keras_pose.media.photos import read_photo
+from keras_pose.people import load_detector
+from keras_pose.pose import Pose
+from keras_pose.pose import Poses
 from keras_pose.serving import artefacts
-from keras_pose.skeleton import Skeleton
-
-
-@dataclasses.dataclass(frozen=True)
-class Pose:
-    """One person's pose.
-
-    Attributes:
-        skeleton: The joints.
-        joints_mm: (J, 3) mm, relative to the root, along the camera's axes.
-        joints_camera_mm: (J, 3) mm, camera frame.
-        joints_px: (J, 2) px in the whole image.
-        std_mm: (J,) mm, root-mean-square distance under the heatmap, or None.
-        confidence: (J,) in [0, 1], or None.
-        box: (4,) px, the box that was used.
-        intrinsics: (3, 3) px, those that were used.
-        intrinsics_from: "given", or how they were guessed.
-        position_from: How the person's place was found.
-    """
-
-    skeleton: Skeleton
-    joints_mm: np.ndarray
-    joints_camera_mm: np.ndarray
-    joints_px: np.ndarray
-    std_mm: np.ndarray | None
-    confidence: np.ndarray | None
-    box: np.ndarray
-    intrinsics: np.ndarray
-    intrinsics_from: str
-    position_from: str
-
-    def to_dict(self):
-        """The pose for a JSON file, units in the names."""
-
-        def rows(array, decimals):
-            return None if array is None else np.round(array, decimals).tolist()
-
-        return {
-            "skeleton": self.skeleton.name,
-            "joints": list(self.skeleton.joints),
-            "joints_root_relative_mm": rows(_plain(self.joints_mm), 3),
-            "joints_camera_mm": rows(_plain(self.joints_camera_mm), 3),
-            "joints_image_px": rows(_plain(self.joints_px), 3),
-            "std_mm": rows(_plain(self.std_mm), 3),
-            "confidence": rows(_plain(self.confidence), 5),
-            "box_px": rows(_plain(self.box), 3),
-            "intrinsics_px": rows(_plain(self.intrinsics), 4),
-            "intrinsics_from": self.intrinsics_from,
-            "position_from": self.position_from,
-        }
-
-
-def _plain(array):
-    return None if array is None else np.asarray(array, np.float64)
+from keras_pose.shots import GIVEN
+from keras_pose.shots import WHOLE_IMAGE
+from keras_pose.shots import Scene
+from keras_pose.shots import Shot
+from keras_pose.shots import check_image
 
 
 class Predictor:
@@ -73,150 +25,231 @@ class Predictor:
 
     Args:
         model: An Artefact, or its path as of `artefacts.load`.
+        crop_model: The same of a network with a crop volume, for a `model`
+            with a metric one: the first says where in the image the joints
+            are, the second how large the person is, both together how far
+            away.
+        detector: Finds people where no boxes are given; a name or path as of
+            `people.load_detector`, or a detector.
+
+    Raises:
+        ValueError: There is no such model, or two that do not go together.
     """
 
-    def __init__(self, model):
-        is_loaded = isinstance(model, artefacts.Artefact)
-        self.artefact = model if is_loaded else artefacts.load(model)
+    def __init__(self, model, crop_model=None, detector="hog"):
+        self.artefact = _loaded(model)
         self.spec = self.artefact.spec
+        self.crop_artefact = None
+        if crop_model is not None:
+            self.crop_artefact = _loaded(crop_model)
+            location.check_pair(self.spec, self.crop_artefact.spec)
+        self._detector, self._lock = detector, threading.Lock()
+
+    @property
+    def detector(self):
+        """What finds people, loaded when it is first needed."""
+        with self._lock:  # photos are looked at by several threads
+            if not callable(self._detector):
+                self._detector = load_detector(self._detector)
+            return self._detector
 
     def __call__(
         self,
         image,
-        box=None,
+        boxes=None,
         intrinsics=None,
         distortion=None,
-        root_depth=None,
+        root_depths=None,
+        field_of_view=None,
+        flip=False,
     ):
-        """Predicts the pose of one person.
+        """Predicts the poses of the people in an image.
 
         Args:
-            image: (height, width, 3) uint8, RGB.
-            box: (4,) x, y, width, height in px, tight on the person; None
-                takes the whole image.
-            intrinsics: (3, 3) px; None guesses them from a field of view of
-                `camera.ORDINARY_FIELD_OF_VIEW` degrees.
+            image: (height, width, 3) uint8, RGB; or the path of an image
+                file, which is turned upright as its EXIF says.
+            boxes: (N, 4) or (4,) x, y, width, height in px, tight on each
+                person; "image" takes the whole image for one; None finds
+                people by the detector, and takes the whole image where it
+                finds nobody.
+            intrinsics: (3, 3) px; None takes what the EXIF of an image file
+                says, or guesses them from the field of view.
             distortion: (5,) k1, k2, p1, p2, k3; None for a pinhole.
-            root_depth: mm from the camera to the root along its axis; None
-                estimates it.
+            root_depths: (N,) mm from the camera to each root along its axis;
+                0 or None estimates it.
+            field_of_view: Degrees across the image's longer side, 55 if None.
+            flip: Whether to average with the mirrored image.
 
         Returns:
-            A Pose.
+            `pose.Poses`, one for each box, in their order.
 
         Raises:
-            ValueError: Names the argument, the rule and the value.
+            ValueError: The image file cannot be read; or an argument is wrong:
+                names it, the rule and the value.
         """
-        _check_image(image)
-        height, width = image.shape[:2]
-        margin = self.spec.box_margin
-        if box is None:
-            box = crop.box_of_image(width, height, margin)
-        box = _check_numbers("box", box, (4,))
-        _check_rules("box", rules.of_box(box, width, height), box)
-        intrinsics, intrinsics_from = _check_camera(intrinsics, width, height)
-        distortion = _check_numbers(
-            "distortion",
-            np.zeros(5) if distortion is None else distortion,
-            (5,),
-        )
-        if root_depth is not None:
-            _check_rules(
-                "root_depth", rules.of_root_depth(root_depth), root_depth
-            )
-        elif location.needs_root_depth(self.spec):
-            raise ValueError(f"`root_depth` {rules.NO_BONES}. Received: None")
-
-        transform = crop.crop_from_image(box, self.spec.input_size, margin)
-        pixels = images.crop_image(image, transform, self.spec.input_size)
-        outputs = self.artefact.predict(pixels[None])
-        outputs = {name: value[0] for name, value in outputs.items()}
-        view = View(
-            np.float64(transform),
+        camera_from = None
+        if isinstance(image, str | os.PathLike):
+            photo = read_photo(os.fspath(image))
+            image = photo.image
+            if intrinsics is None and field_of_view is None:
+                intrinsics = photo.intrinsics
+                camera_from = photo.intrinsics_from
+        check_image(image)
+        boxes, box_from, is_strict = self.find_boxes(image, boxes)
+        shot = Shot(
+            image,
+            boxes,
             intrinsics,
             distortion,
-            np.full((1, 1), float(root_depth or 0)),
+            root_depths,
+            field_of_view,
+            camera_from,
+            box_from=box_from,
+            is_strict=is_strict,
         )
+        return self.predict([shot], flip)[0]
+
+    def find_boxes(self, image, boxes=None):
+        """The boxes that are meant by `boxes`, as of a call.
+
+        Returns:
+            ((N, 4) px, how they were found, whether they are the user's own).
+        """
+        height, width = image.shape[:2]
+        whole = crop.box_of_image(width, height, self.spec.box_margin)[None]
+        if isinstance(boxes, str) and boxes == WHOLE_IMAGE:
+            return whole, "the whole image", True
+        if boxes is not None:
+            return boxes, GIVEN, True
+        found = self.detector(image).boxes
+        if len(found):
+            return found, self.detector.name, False
+        said = f"the whole image, {self.detector.name} found nobody"
+        return whole, said, True
+
+    def predict(self, shots, flip=False):
+        """Predicts the poses of several images with one run of the network.
+
+        Args:
+            shots: The Shots.
+            flip: As of a call.
+
+        Returns:
+            A list of `pose.Poses`, one for each shot.
+
+        Raises:
+            ValueError: As of a call.
+        """
+        scenes = [Scene(shot, self.spec) for shot in shots]
+        if self.crop_artefact is not None and any(
+            scene.root_depths.any() for scene in scenes
+        ):
+            raise ValueError(
+                "`root_depths` must not be given to two networks, which find "
+                "them together"
+            )
+        looked = [scene for scene in scenes if len(scene.boxes)]
+        outputs = _looked_at(self.artefact, looked, flip)
+        seen = [None] * len(looked)
+        if self.crop_artefact is not None:
+            seen = _looked_at(self.crop_artefact, looked, flip)
+        people = {
+            id(scene): self._people(scene, *found)
+            for scene, *found in zip(looked, outputs, seen, strict=True)
+        }
+        return [
+            Poses(
+                self.spec.skeleton,
+                people.get(id(scene), ()),
+                (scene.width, scene.height),
+                scene.intrinsics,
+                scene.intrinsics_from,
+                scene.distortion,
+                tuple(scene.refused),
+            )
+            for scene in scenes
+        ]
+
+    def _people(self, scene, outputs, seen):
+        view = scene.view(self.spec)
         # What a lens without meaning overflows to, the rules refuse.
         with np.errstate(all="ignore"):
-            place = location.locate(
-                self.spec, np.float64(outputs["pose"]), view, box
+            if seen is None:
+                place = location.locate(
+                    self.spec, outputs["pose"], view, scene.boxes
+                )
+            else:
+                place = location.locate_by_both(
+                    self.spec,
+                    outputs,
+                    self.crop_artefact.spec,
+                    seen,
+                    scene.view(self.crop_artefact.spec),
+                    scene.boxes,
+                )
+            std = None
+            if "std" in outputs:
+                unit_mm = self.spec.volume.unit_mm(place.view)
+                std = np.linalg.norm(outputs["std"] * unit_mm, axis=-1)
+        confidence = outputs.get("confidence")
+        people = []
+        for row in range(len(scene.boxes)):
+            if not scene.allows(
+                "root_depths` and `distortion",
+                place.rules,
+                row,
+                f"root depth {scene.root_depths[row]:g}, "
+                f"distortion {scene.distortion.tolist()}",
+            ):
+                continue
+            people.append(
+                Pose(
+                    self.spec.skeleton,
+                    place.joints_mm[row],
+                    place.joints_camera_mm[row],
+                    place.joints_px[row],
+                    None if std is None else std[row],
+                    None if confidence is None else confidence[row],
+                    scene.boxes[row],
+                    scene.box_from[row],
+                    self._position_from(scene.root_depths[row]),
+                    scene.persons[row],
+                )
             )
-        _check_rules(
-            "root_depth` and `distortion",
-            place.rules,
-            f"root_depth={root_depth}, distortion={distortion.tolist()}",
-        )
-        return Pose(
-            self.spec.skeleton,
-            place.joints_mm,
-            place.joints_camera_mm,
-            place.joints_px,
-            self._std_mm(outputs, place.view),
-            outputs.get("confidence"),
-            box,
-            intrinsics,
-            intrinsics_from,
-            self._position_from(root_depth),
-        )
-
-    def _std_mm(self, outputs, view):
-        if "std" not in outputs:
-            return None
-        unit_mm = self.spec.volume.unit_mm(view)
-        return np.linalg.norm(outputs["std"] * unit_mm, axis=-1)
+        return tuple(people)
 
     def _position_from(self, root_depth):
+        if self.crop_artefact is not None:
+            return "least squares of the joints in mm and in px"
         if isinstance(self.spec.volume, MetricVolume):
-            if root_depth is None:
+            if root_depth == 0:
                 return "the pose fills its box"
             return "the given root depth, and the box's centre"
-        if root_depth is None:
+        if root_depth == 0:
             return "mean bone lengths of the training set"
         return "the given root depth"
 
 
-def _check_image(image):
-    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
-    if (
-        shape is None
-        or len(shape) != 3
-        or shape[2] != 3
-        or 0 in shape
-        or dtype != np.uint8
-    ):
-        raise ValueError(
-            "`image` must be (height, width, 3) uint8, RGB. "
-            f"Received: shape {shape}, {dtype}"
-        )
+def _looked_at(artefact, scenes, flip):
+    """Outputs of a network for the crops of each scene, float64."""
+    if not scenes:
+        return []
+    pixels = np.concatenate([scene.crops(artefact.spec) for scene in scenes])
+    outputs = artefact.predict(pixels)
+    if flip:
+        mirrored = artefact.predict(np.ascontiguousarray(pixels[:, :, ::-1]))
+        swapped = list(artefact.spec.skeleton.flip_permutation)
+        mirrored = {name: v[:, swapped] for name, v in mirrored.items()}
+        mirrored["pose"] = mirrored["pose"] * [-1, 1, 1] + [1, 0, 0]
+        outputs = {n: (v + mirrored[n]) / 2 for n, v in outputs.items()}
+    ends = np.cumsum([len(scene.boxes) for scene in scenes])[:-1]
+    parts = {n: np.split(np.float64(v), ends) for n, v in outputs.items()}
+    return [
+        dict(zip(parts, rows, strict=True))
+        for rows in zip(*parts.values(), strict=True)
+    ]
 
 
-def _check_numbers(name, value, shape):
-    try:
-        array = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.shape != shape or not np.all(np.isfinite(array)):
-        raise ValueError(
-            f"`{name}` must be finite numbers of shape {shape}. "
-            f"Received: {value}"
-        )
-    return array
-
-
-def _check_rules(name, checks, received):
-    for rule in checks:
-        if not rule.holds:
-            text = rule.text.format(*rule.values)
-            raise ValueError(f"`{name}` {text}. Received: {received}")
-
-
-def _check_camera(intrinsics, width, height):
-    if intrinsics is None:
-        degrees = camera.ORDINARY_FIELD_OF_VIEW
-        guess = camera.intrinsics_from_field_of_view(degrees, width, height)
-        return guess, f"a guess: {degrees:.0f} degrees across the longer side"
-    intrinsics = _check_numbers("intrinsics", intrinsics, (3, 3))
-    _check_rules(
-        "intrinsics", rules.of_intrinsics(intrinsics), intrinsics.tolist()
-    )
-    return intrinsics, "given"
+def _loaded(model):
+    is_loaded = isinstance(model, artefacts.Artefact)
+    return model if is_loaded else artefacts.load(model)

@@ -120,6 +120,25 @@ def test_prepare_names_the_sources_it_knows(tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(("level", "shown"), [(None, False), ("0", True)])
+def test_what_runtimes_say_on_their_own_is_for_who_asks(
+    level, shown, run_script, monkeypatch
+):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    body = """import os
+    with console.quiet():
+        os.write(2, b"of its own ")
+    os.write(2, b"for the user")
+    with console.quiet():
+        raise ValueError("wrong")"""
+    done = run_script(body, "--name=a")
+    assert ("of its own " in done.stderr) == shown
+    assert "for the user" in done.stderr
+    assert done.stderr.endswith("script.py: error: wrong\n")
+
+
 @pytest.mark.parametrize(
     ("place", "level", "shown"),
     [
@@ -155,16 +174,34 @@ def test_a_bar_says_what_is_done_and_left(terminal):
         update(done)
     # A second for each call, the first of them for the first image.
     assert terminal.getvalue() == (
-        "\r1/4 images, 1 s, 3 s left\033[K"
-        "\r2/4 images, 2 s, 2 s left\033[K"
-        "\r4/4 images, 3 s, 0 s left\033[K\n"
+        "\r1/4 images, 1 s, 1.0 a second, 3 s left\033[K"
+        "\r2/4 images, 2 s, 1.0 a second, 2 s left\033[K"
+        "\r4/4 images, 3 s, 1.3 a second, 0 s left\033[K\n"
     )
+
+
+def test_a_bar_without_a_total_says_what_it_can(terminal):
+    update = console.progress_bar(None, "frame")
+    update(1)
+    update(6, is_end=True)
+    assert terminal.getvalue() == (
+        "\r1 frames, 1 s, 1.0 a second\033[K"
+        "\r6 frames, 2 s, 3.0 a second\033[K\n"
+    )
+
+
+def test_a_bar_goes_on_where_the_total_was_wrong(terminal):
+    update = console.progress_bar(2, "frame")
+    update(3, is_end=False)
+    update(4, is_end=True)
+    assert "left" not in terminal.getvalue()
+    assert terminal.getvalue().count("\n") == 1
 
 
 def test_a_bar_expects_the_rest_to_take_as_long_as_this_run(terminal):
     update = console.progress_bar(100, "image")
     update(51)  # 50 of an earlier run, and one of this
-    assert "1 s, 49 s left" in terminal.getvalue()
+    assert "1 s, 1.0 a second, 49 s left" in terminal.getvalue()
 
 
 def test_a_bar_is_not_drawn_for_every_one(terminal, monkeypatch):

@@ -1,8 +1,10 @@
 import os
 import pathlib
+import tempfile
 
 import pytest
 
+from keras_pose.durable import filled_folder
 from keras_pose.durable import new_folder
 from keras_pose.durable import replaced
 
@@ -72,3 +74,54 @@ def test_a_new_folder_takes_no_place_that_is_taken(tmp_path):
         with new_folder(tmp_path / "a"):
             raise AssertionError
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_filled_folder_adds_to_what_is_there(tmp_path):
+    out = tmp_path / "a" / "b"
+    out.mkdir(parents=True)
+    (out / "kept").write_text("kept")
+    (out / "same").write_text("old")
+    with filled_folder(out) as partial:
+        (pathlib.Path(partial) / "same").write_text("new")
+        (pathlib.Path(partial) / "below").mkdir()
+        (pathlib.Path(partial) / "below/file").write_text("file")
+        assert (out / "same").read_text() == "old"
+    texts = {p.name: p.read_text() for p in out.rglob("*") if p.is_file()}
+    assert texts == {"kept": "kept", "same": "new", "file": "file"}
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="one disk alone")
+def test_a_filled_folder_may_be_a_disk_of_its_own(tmp_path):
+    # As a folder of another disk that is linked or mounted at the place.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        (tmp_path / "out").symlink_to(other)
+        with filled_folder(tmp_path / "out") as partial:
+            (pathlib.Path(partial) / "file").write_text("file")
+        assert os.listdir(other) == ["file"]
+    assert (tmp_path / "out").is_symlink()
+
+
+def test_a_filled_folder_needs_no_rights_beside_it(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    with filled_folder(out) as partial:
+        (pathlib.Path(partial) / "file").write_text("file")
+        assert os.listdir(tmp_path) == ["out"]
+    assert os.listdir(out) == ["file"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_filled_folder_that_fails_changes_nothing(is_there, tmp_path):
+    if is_there:
+        (tmp_path / "out").mkdir()
+
+    def fill():
+        with filled_folder(tmp_path / "out") as partial:
+            (pathlib.Path(partial) / "file").write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fill()
+    assert os.listdir(tmp_path) == (["out"] if is_there else [])
+    assert not is_there or os.listdir(tmp_path / "out") == []

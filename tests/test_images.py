@@ -3,6 +3,7 @@ import math
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -213,3 +214,26 @@ def test_crop_image_does_not_alias_a_fine_checkerboard(square):
     transform = crop.crop_from_image(np.array([0, 0, 256, 256]), 32)
     shown = images.crop_image(image, transform, 32)
     np.testing.assert_allclose(shown[1:-1, 1:-1], 127.5, atol=4)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_crop_of_a_part_is_that_of_the_whole_image(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(3, rng.choice([30, 300, 900]), 2)
+    image = rng.integers(0, 256, (height, width, 3), np.uint8)
+    side = np.exp(rng.uniform(np.log(40), np.log(3 * max(height, width, 20))))
+    turn = rng.choice([0, rng.uniform(-1, 1)])
+    zoom, middle = 16 / side, rng.uniform(-0.2, 1.2, 2) * [width, height]
+    transform = np.eye(3)
+    transform[:2, :2] = zoom * np.array(
+        [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    )
+    transform[:2, 2] = 7.5 - transform[:2, :2] @ middle
+    # The whole image halved by OpenCV, as often as it takes.
+    whole, of_whole = image, transform
+    while zoom <= 0.5 and min(whole.shape[:2]) > 2:
+        whole = cv2.pyrDown(whole)
+        of_whole, zoom = of_whole @ np.diag([2.0, 2, 1]), 2 * zoom
+    expected = cv2.warpAffine(whole, of_whole[:2], (16, 16))
+    found = images.crop_image(image, transform, 16)
+    np.testing.assert_array_equal(found, expected)

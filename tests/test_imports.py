@@ -120,7 +120,9 @@ MAY_IMPORT = {
         keras_pose.images
         keras_pose.skeleton keras_pose.data.sample keras_pose.data.sources""",
     "keras_pose.data.sources.reading.mat_file": "numpy scipy",
-    "keras_pose.data.sources.reading.video": """cv2 keras_pose.images
+    "keras_pose.data.sources.reading.video": """cv2
+        keras_pose.data.sources.reading.video_file""",
+    "keras_pose.data.sources.reading.video_file": """cv2 keras_pose.images
         keras_pose.data.sources.reading.files""",
     "keras_pose.data.sources.mpi_inf_3dhp.clip": """numpy
         keras_pose.images keras_pose.data.sample
@@ -236,10 +238,75 @@ MAY_IMPORT = {
         keras_pose.serving.client""",
     "keras_pose.serving.tf_serving": """keras_pose.serving.model_card
         keras_pose.serving.warmup""",
-    "keras_pose.prediction": """numpy keras_pose.geometry keras_pose.images
-        keras_pose.location keras_pose.skeleton
-        keras_pose.serving.artefacts""",
+    "keras_pose.pose": "numpy keras_pose.skeleton",
+    "keras_pose.recording": "numpy keras_pose.skeleton",
+    "keras_pose.shots": """numpy keras_pose.geometry keras_pose.images
+        keras_pose.location""",
+    "keras_pose.prediction": """numpy keras_pose.geometry
+        keras_pose.location keras_pose.media.photos keras_pose.people
+        keras_pose.pose keras_pose.serving.artefacts keras_pose.shots""",
+    "keras_pose.people": "",
+    "keras_pose.outputs": "",
+    "keras_pose.outputs.tracks": "numpy",
+    "keras_pose.outputs.rig": "numpy",
+    "keras_pose.outputs.bvh": """numpy keras_pose.durable
+        keras_pose.outputs.rig keras_pose.outputs.tracks""",
+    "keras_pose.outputs.trc": """keras_pose.durable
+        keras_pose.outputs.tracks""",
+    "keras_pose.outputs.film": "numpy cv2 keras_pose.durable",
+    "keras_pose.outputs.picture": """numpy cv2 PIL keras_pose.durable
+        keras_pose.visualization""",
+    "keras_pose.outputs.still": """numpy cv2 keras_pose.durable
+        keras_pose.outputs.picture keras_pose.visualization""",
+    "keras_pose.people.boxes": "numpy",
+    "keras_pose.people.track": """numpy keras_pose.data.sources.labels
+        keras_pose.people.boxes""",
+    "keras_pose.people.matching": "numpy scipy keras_pose.people",
+    "keras_pose.people.doubles": "numpy keras_pose.people",
+    "keras_pose.people.smoothing": "numpy keras_pose.geometry.camera",
+    "keras_pose.people.following": """numpy keras_pose.data.sources.labels
+        keras_pose.people""",
+    "keras_pose.people.boxes_file": """numpy keras_pose.data.sources.labels
+        keras_pose.data.sources.reading""",
+    "keras_pose.people.hog": "cv2 numpy keras_pose.people.boxes",
+    "keras_pose.people.network_files": """numpy
+        keras_pose.data.sources.reading.files keras_pose.serving.runtimes""",
+    "keras_pose.people.output_layouts": "numpy",
+    "keras_pose.people.network_detector": """cv2 numpy
+        keras_pose.people""",
+    "keras_pose.outputs.angles": "numpy keras_pose.outputs.table",
+    "keras_pose.outputs.pose_csv": "numpy keras_pose.outputs.table",
+    "keras_pose.outputs.pose_json": """numpy keras_pose.durable keras_pose.pose
+        keras_pose.recording keras_pose.skeleton""",
+    "keras_pose.outputs.pose_npz": """numpy keras_pose.durable
+        keras_pose.outputs.pose_json keras_pose.recording
+        keras_pose.skeleton""",
+    "keras_pose.outputs.table": "keras_pose.durable",
+    "keras_pose.outputs.results": """numpy keras_pose.durable
+        keras_pose.outputs keras_pose.recording""",
+    "keras_pose.watching": "",
+    "keras_pose.streaming": """numpy keras_pose.data.ahead
+        keras_pose.data.sources.labels keras_pose.data.sources.reading.files
+        keras_pose.people keras_pose.shots""",
     "keras_pose.visualization": "numpy cv2",
+    "keras_pose.media": "",
+    "keras_pose.media.frame": "numpy",
+    "keras_pose.media.ahead": "keras_pose.media.frame",
+    "keras_pose.media.exif": "numpy PIL keras_pose.images",
+    "keras_pose.media.timeline": "cv2",
+    "keras_pose.media.photos": """keras_pose.images keras_pose.media
+        keras_pose.data.sources.reading.files""",
+    "keras_pose.media.video": """cv2 keras_pose.media
+        keras_pose.data.sources.reading.video_file""",
+    "keras_pose.media.camera": """cv2 keras_pose.media.frame
+        keras_pose.data.sources.reading.video_file""",
+    "keras_pose.media.inputs": "keras_pose.data.sources.reading.video_file",
+    "keras_pose.media.reader": "keras_pose.media",
+    "keras_pose.outputs.page": """keras_pose.durable
+        keras_pose.outputs.page_data""",
+    "keras_pose.outputs.page_data": """numpy keras_pose.geometry.camera
+        keras_pose.outputs.angles keras_pose.visualization""",
+    "keras_pose.outputs.page_pictures": "numpy cv2",
     # What a person watches runs on any backend, without TensorFlow.
     "keras_pose.tracking": "",
     "keras_pose.tracking.pace": "",
@@ -297,6 +364,11 @@ MAY_IMPORT = {
 }
 # part: what it may import besides, inside a function
 MAY_IMPORT_LATE = {
+    "keras_pose": "keras_pose.prediction",
+    "keras_pose.pose": "keras_pose.outputs.still",
+    "keras_pose.outputs.pose_json": """
+        keras_pose.data.sources.reading.json_stream""",
+    "keras_pose.outputs.pose_npz": "keras_pose.data.sources.reading.files",
     "keras_pose.serving.measure": "cv2 keras_pose.serving.saved_model",
     "keras_pose.serving.parity": "keras_pose.synthesis.scene",
     # Only for the backends that are these.
@@ -309,7 +381,12 @@ MAY_IMPORT_LATE = {
         keras_pose.serving.saved_model_file""",
     "keras_pose.serving.saved_model_file": "tensorflow",
     "keras_pose.serving.onnx_model": "keras",
-    "keras_pose.visualization": "matplotlib",
+    "keras_pose.outputs.still": "matplotlib",
+    "keras_pose.outputs.page": "plotly",
+    "keras_pose.people": """keras_pose.people.hog
+        keras_pose.people.network_detector""",
+    "keras_pose.people.network_files": """ai_edge_litert
+        keras_pose.serving.onnx_model""",
     "keras_pose.tracking.report_charts": "matplotlib",
     "keras_pose.training.preview": "keras_pose.data.augmentation_graph",
     "train": "keras_pose.training",
@@ -318,8 +395,9 @@ MAY_IMPORT_LATE = {
         keras_pose.serving.artefacts keras_pose.tracking""",
     "export": "keras_pose.serving",
     "predict": """keras_pose.data.store keras_pose.evaluation
-        keras_pose.images keras_pose.visualization
-        keras_pose.prediction keras_pose.serving.artefacts""",
+        keras_pose.media.reader keras_pose.memory keras_pose.outputs.results
+        keras_pose.people keras_pose.prediction keras_pose.serving.artefacts
+        keras_pose.shots keras_pose.streaming keras_pose.watching""",
     "prepare": "keras_pose.data keras_pose.memory keras_pose.synthesis.scene",
 }
 
@@ -461,7 +539,7 @@ def test_tables_allow_only_what_is_used(table, when):
         ("keras_pose.serving.client.rest_client", "import grpc"),
         ("keras_pose.prediction", "from keras_pose.config import Config"),
         ("keras_pose.prediction", "import tensorflow"),
-        ("keras_pose.visualization", "from matplotlib.figure import Figure"),
+        ("keras_pose.outputs.still", "from matplotlib.figure import Figure"),
         ("keras_pose.training.loop", "import keras_pose.console"),
         ("keras_pose.training.optimizer", "import tensorflow as tf"),
         ("keras_pose.training.freezing", "import tensorflow as tf"),

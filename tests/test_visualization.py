@@ -1,11 +1,7 @@
-import sys
-
 import cv2
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from keras_pose import prediction
 from keras_pose import visualization
 from keras_pose.skeleton import H36M_17
 
@@ -164,88 +160,6 @@ def test_contact_sheet_refuses_images_without_joints():
     images = [np.zeros((64, 64, 3), np.uint8)] * 2
     with pytest.raises(ValueError, match="shorter"):
         visualization.contact_sheet(images, [SMALL], H36M_17)
-
-
-@pytest.fixture
-def pose():
-    flat = np.hstack([JOINTS_PX, np.arange(17)[:, None]])
-    joints_mm = 8 * (flat - flat[0])
-    return prediction.Pose(
-        skeleton=H36M_17,
-        joints_mm=joints_mm,
-        joints_camera_mm=joints_mm + [0, 0, 4000],
-        joints_px=JOINTS_PX,
-        std_mm=None,
-        confidence=None,
-        box=np.array([0.0, 0, 300, 150]),
-        intrinsics=np.eye(3),
-        intrinsics_from="given",
-        position_from="given",
-    )
-
-
-def test_draw_3d_shows_right_down_and_away(pose):
-    axes = Figure().add_subplot(projection="3d")
-    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
-    lines = axes.get_lines()
-    assert len(lines) == len(H36M_17.bones)
-    for line, (parent, child) in zip(lines, H36M_17.bones, strict=True):
-        x, y, z = pose.joints_mm[[parent, child]].T
-        right, away, up = line.get_data_3d()
-        np.testing.assert_allclose([right, away, up], [x, z, -y])
-
-
-def test_draw_3d_colours_and_names_the_sides(pose):
-    axes = Figure().add_subplot(projection="3d")
-    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
-    bones = [bone[:2] for bone in BONES.values()]
-    for line, bone in zip(axes.get_lines(), H36M_17.bones, strict=True):
-        if bone in bones:
-            colour = list(BONES.values())[bones.index(bone)][2]
-            np.testing.assert_allclose(line.get_color(), np.divide(colour, 255))
-    legend = axes.get_legend()
-    names = [text.get_text() for text in legend.get_texts()]
-    assert sorted(names) == ["left", "right"]
-
-
-def test_draw_3d_has_the_same_scale_on_each_axis(pose):
-    axes = Figure().add_subplot(projection="3d")
-    visualization.draw_3d(axes, pose.joints_mm, H36M_17)
-    limits = [axes.get_xlim(), axes.get_ylim(), axes.get_zlim()]
-    np.testing.assert_allclose(np.ptp(limits, axis=1), np.ptp(limits[0]))
-    x, y, z = pose.joints_mm.T
-    for (low, high), values in zip(limits, (x, z, -y), strict=True):
-        assert low <= values.min() <= values.max() <= high
-        assert low + high == pytest.approx(values.min() + values.max())
-
-
-def test_save_pose_picture_writes_both_halves_without_pyplot(
-    pose, image, tmp_path, monkeypatch
-):
-    # pyplot holds every figure and picks a display.
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    path = str(tmp_path / "pose.png")
-    visualization.save_pose_picture(path, image, pose)
-    picture = cv2.imread(path)[..., ::-1]
-    assert picture.shape == (600, 1200, 3)
-    overlay, plot = picture[:, :600], picture[:, 600:]
-    drawn = visualization.draw_skeleton(image, JOINTS_PX, H36M_17)
-    apart, apart_drawn = (
-        middle_of(LEFT, half) - middle_of(RIGHT, half)
-        for half in (overlay, drawn)
-    )
-    # The overlay shows the person larger, but as it was drawn.
-    assert apart @ apart_drawn > 0.95 * np.linalg.norm(apart) * np.linalg.norm(
-        apart_drawn
-    )
-    for colour in (LEFT, RIGHT):
-        assert (plot == colour).all(axis=2).mean() > 0.0005
-
-
-def middle_of(colour, picture):
-    """Mean row and column of a colour, as shares of the picture."""
-    places = np.argwhere((picture == colour).all(axis=2))
-    return places.mean(axis=0) / picture.shape[:2]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e12, 3.6e11])

@@ -87,6 +87,8 @@ def undistort(points, distortion):
     a radius of 0.9 (1000 px from the centre), far outside its images. Beyond,
     a lens model has no meaning and the result none either.
     """
+    if isinstance(distortion, np.ndarray) and not distortion.any():
+        return points  # a pinhole, as most are
     straight = points
     for _ in range(_UNDISTORT_PASSES):
         radial, tangential = _distortion_terms(straight, distortion)

@@ -154,6 +154,41 @@ def root_from_box(
     return repeat(fill, root, _BOX_PASSES)
 
 
+def root_from_points(joints_mm, rays, weight):
+    """The root's place at which the joints lie best on their rays.
+
+    A joint at (x, y, z) + t is on the ray (u, v, 1) where x - u z is a line in
+    u, its slope t_z and its offset -t_x; y and v likewise with t_y. Weighted
+    least squares in x - u z would take all error for the network's in mm, and
+    come out too near for that in px, by a tenth of the distance with weak
+    networks. So the slope is the mean of this and of least squares in u, the
+    geometric one: the reduced major axis. It is positive whatever the joints.
+
+    Args:
+        joints_mm: (..., J, 3) mm float64, relative to the root.
+        rays: (..., J, 2) float64, x / z and y / z of the joints.
+        weight: (..., J), how much each joint counts.
+
+    Returns:
+        (..., 1, 3) mm, camera frame.
+
+    Sources: I. Sarandi et al., "Metric-Scale Truncation-Robust Heatmaps for 3D
+    Human Pose Estimation", 2020, section 3.3, for the equations; P. Samuelson,
+    "A Note on Alternative Regressions", 1942, for the slope.
+    """
+    share = (weight / weight.sum(axis=-1, keepdims=True))[..., None]
+    height = joints_mm[..., :2] - rays * joints_mm[..., 2:]
+    mean_ray = (share * rays).sum(axis=-2, keepdims=True)
+    mean_height = (share * height).sum(axis=-2, keepdims=True)
+
+    def spread(values, mean):
+        square = share * (values - mean) ** 2
+        return square.sum(axis=(-2, -1), keepdims=True)
+
+    depth = np.sqrt(spread(height, mean_height) / spread(rays, mean_ray))
+    return np.concatenate([mean_ray * depth - mean_height, depth], axis=-1)
+
+
 def _edges_of_square(box, intrinsics, xp):
     """Left and upper, right and lower edge of the square around a box.
 

@@ -63,8 +63,31 @@ def read_spec(path, content):
 
     Raises:
         ImportError: onnx is not installed; says how to.
-        ValueError: It is no ONNX file, has no spec, or names other files,
-            which a runtime would open.
+        ValueError: It has no spec, or is refused by `read_properties`.
+    """
+    properties = read_properties(path, content)
+    if _SPEC_KEY not in properties:
+        raise ValueError(
+            f"{path}: must hold {_SPEC_KEY}, which export.py puts "
+            "into metadata_props. Received: none"
+        )
+    return PoseSpec.from_json(properties[_SPEC_KEY], path)
+
+
+def read_properties(path, content):
+    """Reads the metadata of an ONNX file that holds all its tensors.
+
+    Args:
+        path: What errors call it.
+        content: Its bytes.
+
+    Returns:
+        {key: text} of its `metadata_props`.
+
+    Raises:
+        ImportError: onnx is not installed; says how to.
+        ValueError: It is no ONNX file, or names other files, which a runtime
+            would open.
     """
     onnx = optional("onnx")
     try:
@@ -77,13 +100,7 @@ def read_spec(path, content):
             f"{path}: must hold all its tensors itself. Received: "
             f"{outside[0]} in another file"
         )
-    properties = {entry.key: entry.value for entry in model.metadata_props}
-    if _SPEC_KEY not in properties:
-        raise ValueError(
-            f"{path}: must hold {_SPEC_KEY}, which export.py puts "
-            "into metadata_props. Received: none"
-        )
-    return PoseSpec.from_json(properties[_SPEC_KEY], path)
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def _convert(network, size, path):

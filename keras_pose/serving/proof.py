@@ -72,7 +72,9 @@ class Proof:
         placed = {}
         for index, crop in enumerate(self._rendered.images):
             try:
-                pose = predictor(crop, root_depth=self._root_depth)
+                (pose,) = predictor(
+                    crop, "image", root_depths=[self._root_depth or 0]
+                )
             except ValueError:  # an image that the network makes nothing of
                 continue
             for name in ("joints_mm", "joints_camera_mm", "joints_px") + (

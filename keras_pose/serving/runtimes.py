@@ -9,6 +9,7 @@ import functools
 import importlib
 import os
 import sys
+import threading
 
 import numpy as np
 
@@ -95,15 +96,19 @@ def load_tflite(path, model):
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        interpreter = Interpreter(model_content=model, num_threads=_num_cores())
+        interpreter = Interpreter(model_content=model, num_threads=num_cores())
+        interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner(_SIGNATURE)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{path}: not a TFLite model: {error}") from error
+    # It has one place for an image: two threads would mix up their poses.
+    lock = threading.Lock()
 
     @_of_any_size
     def predict(images):
         # The file is made for one image at a time.
-        rows = [_known(runner(image=image[None])) for image in images]
+        with lock:
+            rows = [_known(runner(image=image[None])) for image in images]
         return {
             name: np.concatenate([row[name] for row in rows])
             for name in rows[0]
@@ -125,7 +130,7 @@ def load_onnx(path, model):
     """
     onnxruntime = optional("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _num_cores()
+    options.intra_op_num_threads = num_cores()
     options.log_severity_level = 3  # errors alone
     try:
         session = onnxruntime.InferenceSession(
@@ -167,11 +172,13 @@ def load_openvino(path):
     except RuntimeError as error:
         raise ValueError(f"{path}: not an OpenVINO model: {error}") from error
     names = [output.get_any_name() for output in outputs]
+    lock = threading.Lock()  # it refuses a second thread while it is busy
 
     @_of_any_size
     def predict(images):
-        outputs = compiled(len(images) == 1)([images])
-        return _known({name: outputs[name] for name in names})
+        with lock:
+            outputs = compiled(len(images) == 1)([images])
+            return _known({name: outputs[name] for name in names})
 
     settings = _openvino_settings(core, core.read_model(path))
     predict.precision = settings["INFERENCE_PRECISION_HINT"]
@@ -185,7 +192,7 @@ def _openvino_settings(core, model):
         precision = "f32"
     return {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": _num_cores(),
+        "INFERENCE_NUM_THREADS": num_cores(),
         "INFERENCE_PRECISION_HINT": precision,
         # Pinned threads of two models would share the same cores.
         "ENABLE_CPU_PINNING": False,
@@ -210,8 +217,8 @@ def _known(outputs):
     return {name: outputs[name] for name in _OUTPUTS if name in outputs}
 
 
-def _num_cores():
-    """The cores that this process may run on."""
+def num_cores():
+    """The number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count()

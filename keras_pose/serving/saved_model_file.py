@@ -11,26 +11,26 @@ import os
 # endpoints and backbones, and of the other activations and pools of Keras.
 _PURE = frozenset(
     """
-    Abs AddN AddV2 All Any ArgMax AsString Assert AvgPool BatchMatMulV2
-    BiasAdd BitwiseAnd Cast Ceil ConcatV2 ConcatenateDataset Const Conv2D
+    Abs AddN AddV2 All Any ArgMax AsString Assert AvgPool BatchMatMulV2 BiasAdd
+    BitwiseAnd Cast Ceil ConcatV2 ConcatenateDataset Const Conv2D
     Conv2DBackpropInput Cumprod Cumsum DatasetToSingleElement DecodeImage
     DecodeJpeg DecodePaddedRaw DecodeRaw DenseBincount DepthToSpace
-    DepthwiseConv2dNative Elu EnsureShape Equal Erf Exp ExpandDims Fill
-    Floor FloorDiv FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual
+    DepthwiseConv2dNative Elu EnsureShape Equal Erf Exp ExpandDims Fill Floor
+    FloorDiv FloorMod FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual
     Identity IdentityN If IgnoreErrorsDataset ImageProjectiveTransformV3
     IsFinite LeakyRelu LeftShift Less LessEqual Log LogicalAnd LogicalNot
     LogicalOr LowerBound MapDataset MatMul MatrixInverse Max MaxPool Maximum
     Mean Min Minimum Mul Neg NoOp NotEqual OnesLike Pack Pad PadV2
     PartitionedCall Placeholder Pow Prod Range Rank RealDiv ReduceJoin Relu
     Relu6 Reshape ReverseV2 Round Rsqrt Select SelectV2 Selu Shape
-    ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV Sqrt
-    Square SquaredDifference Squeeze StatefulPartitionedCall StatelessCase
-    StatelessIf StatelessWhile StaticRegexFullMatch StaticRegexReplace
-    StopGradient StridedSlice StringFormat StringJoin StringLength
-    StringSplitV2 StringToNumber Sub Substr Sum TakeDataset Tanh
-    TensorDataset TensorListConcatV2 TensorListFromTensor TensorListGetItem
-    TensorListReserve TensorListSetItem TensorListStack TensorScatterUpdate
-    Tile Transpose UniqueWithCounts Unpack Where While ZerosLike
+    ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV Sqrt Square
+    SquaredDifference Squeeze StatefulPartitionedCall StatelessCase StatelessIf
+    StatelessWhile StaticRegexFullMatch StaticRegexReplace StopGradient
+    StridedSlice StringFormat StringJoin StringLength StringSplitV2
+    StringToNumber Sub Substr Sum TakeDataset Tanh TensorDataset
+    TensorListConcatV2 TensorListFromTensor TensorListGetItem TensorListReserve
+    TensorListSetItem TensorListStack TensorScatterUpdate Tile Transpose
+    UniqueWithCounts Unpack Where While ZerosLike
     """.split()
 )
 # The saver that TensorFlow adds to every SavedModel is of these. Loading calls

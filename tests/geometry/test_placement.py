@@ -162,3 +162,52 @@ def test_rows_of_a_batch_are_placed_as_each_alone():
     for row in range(6):
         alone = root_of(poses[row], boxes[row], root_depth=depth[row, 0, 0])
         np.testing.assert_allclose(found[row, 0], alone, rtol=1e-9)
+
+
+@SEEDS
+def test_joints_on_their_rays_tell_the_root(seed):
+    joints_mm, root = random_pose(seed)
+    rays = (joints_mm + root)[:, :2] / (joints_mm + root)[:, 2:]
+    found = placement.root_from_points(joints_mm, rays, np.ones(6))
+    np.testing.assert_allclose(found[0], root, atol=1e-6)
+
+
+@SEEDS
+def test_root_from_points_is_between_the_least_squares(seed):
+    joints_mm, root = random_pose(seed)
+    rng = np.random.default_rng(seed)
+    rays = (joints_mm + root)[:, :2] / (joints_mm + root)[:, 2:]
+    rays = rays + rng.normal(0, 0.02, rays.shape)
+    weight = rng.uniform(0.1, 3, 6)
+    # x - u z = t_z u - t_x, and v likewise; solved for either side of it.
+    slopes = []
+    height = joints_mm[:, :2] - rays * joints_mm[:, 2:]
+    for known, wanted in ((rays, height), (height, rays)):
+        ones = [np.repeat([[1.0, 0]], 6, axis=0), np.repeat([[0, 1.0]], 6, 0)]
+        rows = np.concatenate(
+            [np.column_stack([known[:, axis], ones[axis]]) for axis in (0, 1)]
+        )
+        root_weight = np.sqrt(np.tile(weight, 2))
+        solved = np.linalg.lstsq(
+            rows * root_weight[:, None],
+            wanted.T.reshape(-1) * root_weight,
+            rcond=None,
+        )[0]
+        slopes.append(solved[0])
+    expected = np.sqrt(slopes[0] / slopes[1])
+    found = placement.root_from_points(joints_mm, rays, weight)[0]
+    assert found[2] == pytest.approx(expected, rel=1e-9)
+    # Across, the weighted means lie on each other.
+    off = joints_mm[:, :2] + found[:2] - rays * (joints_mm[:, 2:] + found[2])
+    np.testing.assert_allclose(weight @ off, 0, atol=1e-6)
+
+
+def test_a_joint_of_weight_0_does_not_move_the_root():
+    joints_mm, root = random_pose(3)
+    rays = (joints_mm + root)[:, :2] / (joints_mm + root)[:, 2:]
+    rays[2] += 5
+    weight = np.array([1.0, 1, 0, 1, 1, 1])
+    batch = [array[None] for array in (joints_mm, rays, weight)]
+    found = placement.root_from_points(*batch)
+    assert found.shape == (1, 1, 3)
+    np.testing.assert_allclose(found[0, 0], root, atol=1e-6)

@@ -237,7 +237,10 @@ def _pose(predictor, encoded, inputs, image, slot, count):
 
 def _predict(predictor, pixels, arguments):
     try:
-        return predictor(pixels, *arguments)
+        box, *others, root_depth = arguments
+        depths = None if root_depth is None else [root_depth]
+        boxes = "image" if box is None else box
+        return predictor(pixels, boxes, *others, depths)[0]
     except ValueError as error:
         return error
 

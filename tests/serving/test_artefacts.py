@@ -1,3 +1,4 @@
+import concurrent.futures
 import json
 import pathlib
 import shutil
@@ -60,6 +61,22 @@ def test_what_was_predicted_stays_when_more_is_predicted(
     predict(crops[2:4])
     for name, value in kept.items():
         np.testing.assert_array_equal(first[name], value)
+
+
+@EACH_KIND
+def test_threads_that_share_a_network_have_each_their_poses(
+    kind, artefact_files, crops
+):
+    predict = artefacts.load(getattr(artefact_files, kind)).predict
+    alone = [predict(crop[None])["pose"].copy() for crop in crops]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predict, [crop[None] for crop in crops] * 20))
+    np.testing.assert_allclose(
+        [outputs["pose"] for outputs in found],
+        alone * 20,
+        rtol=0,
+        atol=0.01 / SIDE_MM,
+    )
 
 
 @EACH_KIND

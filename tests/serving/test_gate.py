@@ -59,7 +59,7 @@ def runs(monkeypatch, spec):
         outputs["pose"] = runs.change(outputs["pose"])
         if endpoint == measure.BYTES:
             predictor = Predictor(reference_of(spec))
-            poses = [predictor(crop) for crop in crops]
+            poses = [predictor(crop, "image")[0] for crop in crops]
             outputs = {
                 name: np.stack([getattr(pose, name) for pose in poses])
                 for name in PLACED

@@ -51,6 +51,15 @@ def serve_as(make_net, model, spec, tmp_path_factory):
     return make
 
 
+def pose_of(
+    served, image, box=None, intrinsics=None, lens=None, root_depth=None
+):
+    """What the Predictor says of one box, or of the whole image."""
+    boxes = "image" if box is None else box
+    depths = [root_depth or 0]
+    return served.predict(image, boxes, intrinsics, lens, depths)[0]
+
+
 def server(folder):
     """The `serve_bytes` endpoint with defaults, arrays in and out."""
     loaded = tf.saved_model.load(str(folder))
@@ -127,7 +136,7 @@ def test_serve_bytes_says_what_the_predictor_says(
 ):
     encoded, image = photo
     served = serve_as(volume)
-    expected = served.predict(image, box, intrinsics, lens, root_depth)
+    expected = pose_of(served, image, box, intrinsics, lens, root_depth)
     found = served.serve(
         [encoded],
         [[[0, 0, 0, 0] if box is None else box]],
@@ -152,7 +161,7 @@ def test_regression_head_gives_poses_alone(serve_as, photo):
         "joints_mm",
         "joints_px",
     ]
-    assert_agrees(found, 0, 0, served.predict(image, BOXES["tall"]))
+    assert_agrees(found, 0, 0, pose_of(served, image, BOXES["tall"]))
 
 
 def test_people_of_a_batch_are_each_their_own(serve_as, photo, make_photo):
@@ -179,7 +188,8 @@ def test_people_of_a_batch_are_each_their_own(serve_as, photo, make_photo):
             found,
             0,
             slot,
-            served.predict(
+            pose_of(
+                served,
                 image,
                 boxes[0][slot],
                 INTRINSICS,
@@ -188,9 +198,9 @@ def test_people_of_a_batch_are_each_their_own(serve_as, photo, make_photo):
             ),
         )
     assert_agrees(
-        found, 1, 0, served.predict(other, boxes[1][0], None, None, 3000)
+        found, 1, 0, pose_of(served, other, boxes[1][0], None, None, 3000)
     )
-    assert_agrees(found, 2, 0, served.predict(other))
+    assert_agrees(found, 2, 0, pose_of(served, other))
     for name in set(found) - {"error"}:
         assert np.isnan(found[name][1:, 1:]).all()
         assert np.isfinite(found[name][:, 0]).all()
@@ -206,7 +216,7 @@ def test_crops_are_whole_images_of_an_ordinary_camera(serve_as, crops):
         for name in ("pose", "std", "confidence"):
             np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
         for index, crop in enumerate(crops):
-            pose = served.predict(crop)
+            pose = pose_of(served, crop)
             for name in ("joints_mm", "std_mm"):
                 np.testing.assert_allclose(
                     found[name][index], getattr(pose, name), atol=0.05

@@ -76,10 +76,10 @@ def test_client_says_what_the_predictor_says(client, photos, keras_file):
     )
     expected = [
         [
-            predict(pixels[0], box, INTRINSICS, DISTORTION, depth or None)
+            predict(pixels[0], box, INTRINSICS, DISTORTION, [depth])[0]
             for box, depth in zip(BOXES, DEPTHS, strict=True)
         ],
-        [predict(pixels[1])],
+        list(predict(pixels[1], "image")),
     ]
     for people, poses in zip(found, expected, strict=True):
         for person, pose in zip(people, poses, strict=True):

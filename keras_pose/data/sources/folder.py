@@ -48,6 +48,7 @@ from keras_pose import images as image_files
 from keras_pose.data.sources import folder_table
 from keras_pose.data.sources import labels
 from keras_pose.data.sources import options
+from keras_pose.data.sources.reading import csv_table
 from keras_pose.data.sources.reading import files
 from keras_pose.data.sources.reading.json_stream import read_items
 from keras_pose.data.sources.source import Source
@@ -164,7 +165,7 @@ def _items(path, joint_set):
                 if key not in _FIELDS:
                     raise ValueError(
                         f"{where}: unknown key `{key:.80}`"
-                        f"{folder_table.nearest(key, _FIELDS)}"
+                        f"{csv_table.nearest(key, _FIELDS)}"
                     )
             yield where, item
 
@@ -219,7 +220,7 @@ def _joints(given, field, axes, where, joint_set):
         if name not in joint_set.joints:
             raise ValueError(
                 f"{where}: `{field}`: {joint_set.name} has no joint "
-                f"`{name:.80}`{folder_table.nearest(name, joint_set.joints)}"
+                f"`{name:.80}`{csv_table.nearest(name, joint_set.joints)}"
             )
         if place is not None:
             index = joint_set.joints.index(name)

@@ -11,6 +11,10 @@ _BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 _BLUR = np.einsum("i,j,cd->ijcd", _BINOMIAL, _BINOMIAL, np.eye(3))
 _BLUR = _BLUR.astype(np.float32)
 
+# OpenCV 4 warps from places that are multiples of 1/32 px, rounded from
+# multiples of 1/1024.
+_GRID, _PRECISION = 32, 1024
+
 # Pixels of a halved image that are computed at once, in float32.
 _BAND_PIXELS = 2**18
 _MOST_HALVINGS = 32
@@ -27,7 +31,7 @@ def crop_image(image, crop_from_image, size):
         size: Side of the crop, px.
 
     Returns:
-        (size, size, 3) uint8, within 2 of 255 of what OpenCV gives.
+        (size, size, 3) uint8, what OpenCV 4 gives.
     """
     halvings = _halvings(tf.shape(image)[:2], crop_from_image)
     region, corner = _region(image, crop_from_image, size, halvings)
@@ -39,29 +43,63 @@ def crop_image(image, crop_from_image, size):
     )
     # Pixel i of the region halved lies on pixel corner + 2^halvings i.
     step = tf.cast(2**halvings, tf.float64)
-    image_from_crop = tf.linalg.inv(crop_from_image)
-    region_from_crop = tf.concat(
-        [
-            image_from_crop[:2, :2] / step,
-            (image_from_crop[:2, 2:] - tf.cast(corner, tf.float64)[:, None])
-            / step,
-        ],
-        axis=1,
+    halved_from_crop = _inverse(crop_from_image, step)
+    return _warped(region, corner // 2**halvings, halved_from_crop, size)
+
+
+def _inverse(crop_from_image, step):
+    """The inverse of a transform of the image halved, (2, 3), as OpenCV has it.
+
+    Its last bits decide how what lies between two places is rounded.
+    """
+    (a, b, c), (d, e, f) = (
+        tf.unstack(row) for row in tf.unstack(crop_from_image)[:2]
     )
-    transform = tf.concat(
-        [tf.reshape(region_from_crop, (6,)), tf.zeros(2, tf.float64)], axis=0
-    )
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(region, tf.float32)[None],
-        transforms=tf.cast(transform, tf.float32)[None],
-        output_shape=(size, size),
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-        fill_value=0.0,
-    )
-    return tf.cast(
-        tf.round(tf.ensure_shape(warped[0], (size, size, 3))), tf.uint8
-    )
+    a, b, d, e = step * a, step * b, step * d, step * e
+    inverse = 1 / (a * e - b * d)
+    a, b, d, e = e * inverse, -inverse * b, -inverse * d, a * inverse
+    c, f = -a * c - b * f, -d * c - e * f
+    return tf.stack([tf.stack([a, b, c]), tf.stack([d, e, f])])
+
+
+def _warped(region, corner, image_from_crop, size):
+    """OpenCV's warpAffine: bilinear between places on a grid of 1/32 px.
+
+    Its sums are of integers, so that the pixels are the same.
+
+    Args:
+        region: (h, w, 3) uint8, the part of the image that the crop shows.
+        corner: (2,) x, y of its first pixel in the image.
+        image_from_crop: (2, 3) float64.
+        size: Side of the crop, px.
+    """
+    place = tf.range(size, dtype=tf.float64)
+    along = image_from_crop[:, :1] * place
+    down = image_from_crop[:, 1:2] * place + image_from_crop[:, 2:]
+    along, down = (_whole(_PRECISION * part) for part in (along, down))
+    places = along[:, None, :] + down[:, :, None] + _PRECISION // _GRID // 2
+    places //= _PRECISION // _GRID
+    places -= _GRID * tf.cast(corner, tf.int64)[:, None, None]
+    first, share = tf.cast(places // _GRID, tf.int32), places % _GRID
+    share = tf.cast(share, tf.int32)
+    height, width = tf.unstack(tf.shape(region)[:2])
+    pixels = tf.reshape(region, (-1, 3))
+    total = tf.zeros((size, size, 3), tf.int32)
+    for right in (0, 1):
+        for below in (0, 1):
+            x, y = first[0] + right, first[1] + below
+            is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            index = tf.where(is_inside, y * width + x, 0)
+            weight_x = share[0] if right else _GRID - share[0]
+            weight_y = share[1] if below else _GRID - share[1]
+            weight = tf.where(is_inside, weight_x * weight_y, 0)
+            neighbour = tf.cast(tf.gather(pixels, index), tf.int32)
+            total += weight[..., None] * neighbour
+    return tf.cast((total + _GRID**2 // 2) // _GRID**2, tf.uint8)
+
+
+def _whole(numbers):
+    return tf.cast(tf.round(numbers), tf.int64)
 
 
 def _halvings(height_width, crop_from_image):

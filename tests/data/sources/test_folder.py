@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_pose.data.sources import folder
-from keras_pose.data.sources import folder_table
+from keras_pose.data.sources.reading import csv_table
 from keras_pose.skeleton import H36M_17
 from tests.data.sources import made_others
 from tests.data.sources import made_own
@@ -201,7 +201,7 @@ def test_one_of_two_tables_must_be_named(write, tmp_path):
 
 
 def test_a_table_of_any_size_is_refused(write, monkeypatch):
-    monkeypatch.setattr(folder_table, "MAX_CSV_BYTES", 10)
+    monkeypatch.setattr(csv_table, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="csv: must have at most 10 bytes"):
         folder.people(write("image\n2.png\n"))
 

@@ -218,7 +218,7 @@ def read_npz(path, fields):
     rows = arrays[next(iter(fields))].shape[:1] or (0,)
     for field, (shape, kinds) in fields.items():
         array = arrays[field]
-        expected = (*rows, *shape[1:]) if shape[0] is None else shape
+        expected = (*rows, *shape[1:]) if shape[:1] == (None,) else shape
         if array.shape != expected or array.dtype.kind not in kinds:
             raise ValueError(
                 f"{path}: `{field}` must have shape {expected} and a dtype of "

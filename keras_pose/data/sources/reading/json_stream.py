@@ -51,6 +51,68 @@ def read_items(path, sections):
         pass
 
 
+def keys(path):
+    """The keys of the file's own object, in its order.
+
+    Raises:
+        ValueError: Names the file, and what is wrong with it.
+    """
+    stream = events(path)
+    _require(path, next(stream), "start_map", "the file")
+    for event, key in stream:
+        if event == "map_key":
+            yield key
+            _skip(next(stream)[0], stream)
+
+
+def read_values(path):
+    """Reads the values of the file's own object, in its order.
+
+    Yields:
+        (what errors call the value, its key, the value).
+
+    Raises:
+        ValueError: Names the file, and what is wrong with it.
+    """
+    stream = events(path)
+    _require(path, next(stream), "start_map", "the file")
+    for event, key in stream:
+        if event == "map_key":
+            where = f"{path}: `{key:.80}`"
+            value, _ = _value(*next(stream), stream, where, len(key))
+            yield where, key, value
+
+
+def read_fields(path, names):
+    """Reads values of a file's object, no further than the last of them.
+
+    Args:
+        path: The file.
+        names: The keys wanted.
+
+    Returns:
+        {key: value} of all of them; of those that stand twice, the first.
+
+    Raises:
+        ValueError: Names the file, and what is wrong with it or lacking.
+    """
+    stream = events(path)
+    _require(path, next(stream), "start_map", "the file")
+    found, size = {}, 0
+    for event, key in stream:
+        if event == "end_map":
+            missing = ", ".join(name for name in names if name not in found)
+            raise ValueError(f"{path}: must have {missing}")
+        opening, value = next(stream)
+        if key in found or key not in names:
+            _skip(opening, stream)
+            continue
+        found[key], size = _value(opening, value, stream, str(path), size)
+        if len(found) == len(names):
+            break
+    return found
+
+
 def events(path):
     """Gives the events of a file.
 

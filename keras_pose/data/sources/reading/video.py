@@ -1,20 +1,13 @@
 """Frames of videos, as JPEGs."""
 
-import contextlib
-
 import cv2
 
-from keras_pose import images
-from keras_pose.data.sources.reading import files
+from keras_pose.data.sources.reading import video_file
 
 JPEG_QUALITY = 95
 
 # What a header may claim: hours of film.
 MAX_FRAMES = 10**6
-
-# FFmpeg goes by what a file holds. Lists of other files and addresses to play
-# are among what it knows.
-_MAGIC = ((4, b"ftyp"), (8, b"AVI "))
 
 
 def describe(path):
@@ -24,9 +17,10 @@ def describe(path):
         (number of frames, width, height), px.
 
     Raises:
-        ValueError: The file is no AVI or MP4, or its header is damaged.
+        ValueError: The file is no video of a known format, or its header is
+            damaged.
     """
-    with _opened(path) as (capture, size):
+    with video_file.opened(path) as (capture, size):
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     if not 0 < count <= MAX_FRAMES:
         raise ValueError(
@@ -42,7 +36,7 @@ def read_frames(path, indices):
     Seeking would be quicker, and lands beside where a video's index is wrong.
 
     Args:
-        path: An AVI or MP4.
+        path: A video, see `video_file.opened`.
         indices: Frame numbers from 0, ascending.
 
     Yields:
@@ -51,7 +45,7 @@ def read_frames(path, indices):
     Raises:
         ValueError: As `describe`; or the video ends before a frame.
     """
-    with _opened(path) as (capture, _):
+    with video_file.opened(path) as (capture, _):
         following = 0
         for index in indices:
             while following <= index and capture.grab():
@@ -74,38 +68,3 @@ def _jpeg(path, frame):
     if not done:
         raise ValueError(f"{path}: a frame cannot be encoded as JPEG")
     return encoded.tobytes()
-
-
-@contextlib.contextmanager
-def _opened(path):
-    """Gives OpenCV's capture of a video, and (width, height) px."""
-    start = _start_of(path)
-    if not any(start[at:].startswith(magic) for at, magic in _MAGIC):
-        raise ValueError(
-            f"{path}: must be a video, AVI or MP4. Received: {start!r}"
-        )
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-    try:
-        width, height = (
-            int(capture.get(side))
-            for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        )
-        if not capture.isOpened() or min(width, height) < 1:
-            raise ValueError(f"{path}: must be a video that can be decoded")
-        if width * height > images.MAX_PIXELS:
-            raise ValueError(
-                f"{path}: a frame must have at most {images.MAX_PIXELS} "
-                f"pixels. Received: {width} x {height}"
-            )
-        yield capture, (width, height)
-    finally:
-        capture.release()
-
-
-def _start_of(path):
-    files.check_file(path)
-    try:
-        with open(path, "rb") as file:
-            return file.read(12)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error

@@ -196,3 +196,27 @@ def test_a_file_of_any_size_is_not(write, monkeypatch, most):
             items_of(path, {None: None})
     else:
         assert len(items_of(path, {None: None})) == 1
+
+
+def test_fields_are_read_no_further_than_the_last(write):
+    start = b'{"a": 1, "skip": [[{}]], "b": {"c": [2]}, "a": 3, "rest": ['
+    path = write(start + b"1," * 10**5 + b"damaged")
+    found = json_stream.read_fields(path, ("b", "a"))
+    assert found == {"a": 1, "b": {"c": [2]}}
+    with pytest.raises(ValueError, match="not a readable JSON"):
+        json_stream.read_fields(path, ("b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b'{"a": 1}', "must have b"), (b"[]", "must be an object")],
+)
+def test_fields_that_lack_are_named(write, content, reason):
+    with pytest.raises(ValueError, match=reason):
+        json_stream.read_fields(write(content), ("a", "b"))
+
+
+def test_fields_that_are_too_large_are_refused(write):
+    path = write(b'{"a": [' + b"1," * json_stream.MAX_ITEM_SIZE + b"1]}")
+    with pytest.raises(ValueError, match="at most"):
+        json_stream.read_fields(path, ("a",))

@@ -1,0 +1,1 @@
+"""Human3.6M, in each layout that people have."""

@@ -1,0 +1,1 @@
+"""How strange files are read: with limits, and none of them runs code."""

@@ -1,0 +1,1 @@
+"""Photos, folders, videos and cameras as frames."""

@@ -1,0 +1,1 @@
+"""Poses to elsewhere: tables, animation, pictures, films, a page."""
