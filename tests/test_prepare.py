@@ -178,7 +178,7 @@ def test_subjects_of_a_data_set_on_disk_are_kept(prepare, tmp_path, crops_root):
         "note: 1 images left out, not of S1",
         f"{out}: 2 samples, h36m_17",
         "predict.py sees the first of them with "
-        "--image=.../S1_Posing.54138969_000000.jpg --box=0,0,64,48 "
+        "--input=.../S1_Posing.54138969_000000.jpg --box=0,0,64,48 "
         "--intrinsics=150,150,31,24 --distortion=0,0,0,0,0",
     ]
     shards = [str(path) for path in out.glob("*.tfrecord")]
