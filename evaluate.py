@@ -30,8 +30,8 @@ _PROTOCOL = flags.DEFINE_string(
 )
 _FLIP = flags.DEFINE_bool("flip", False, "Average with the mirrored image.")
 _CROPS = flags.DEFINE_integer("crops", 1, "Crops to average over.", 1)
-_ROOT_DEPTH = flags.DEFINE_enum(
-    "root_depth",
+_ROOT_DEPTH_FROM = flags.DEFINE_enum(
+    "root_depth_from",
     "true",
     ["true", "estimated"],
     "Of a crop volume: the label's, or where the bones have their mean length.",
@@ -84,7 +84,7 @@ def main():
             _BATCH_SIZE.value,
             _FLIP.value,
             _CROPS.value,
-            _ROOT_DEPTH.value,
+            _ROOT_DEPTH_FROM.value,
             console.progress_bar(len(task.truth), "frame"),
         )
     else:
@@ -109,7 +109,7 @@ def _check_flags():
         raise ValueError("either --model or --predictions must be given")
     if _PREDICTIONS.value:
         check_path(_PREDICTIONS.value)
-        for flag in (_FLIP, _CROPS, _ROOT_DEPTH):
+        for flag in (_FLIP, _CROPS, _ROOT_DEPTH_FROM):
             if flag.value != flag.default:
                 raise ValueError(f"--{flag.name} needs --model")
     if _SAVE_PREDICTIONS.value:

@@ -44,17 +44,21 @@ _FORMATS = flags.DEFINE_list(
 _BOX = flags.DEFINE_list(
     "box",
     None,
-    "The person's x,y,width,height in px: in a photo, or in the first frame of "
-    "a video. Else people are found by --detector.",
+    "The person's x,y,width,height in px: in each photo, or in the first frame "
+    "of a video, where they alone are followed. Else people are found by "
+    "--detector.",
 )
 _BOXES = flags.DEFINE_string(
     "boxes",
     None,
-    "CSV or JSON file of boxes for each image; or 'image', if each shows one "
-    "person and little else.",
+    "CSV or JSON file of boxes for each photo or frame; or 'image', if each "
+    "shows one person and little else.",
 )
 _DETECTOR = flags.DEFINE_string(
-    "detector", "hog", "'hog', OpenCV's; or a .tflite or .onnx detector."
+    "detector",
+    None,
+    "'hog', OpenCV's, which it is without this flag; or a .tflite or .onnx "
+    "detector. Beside --box it finds the person of a video again.",
 )
 _INTRINSICS = flags.DEFINE_list("intrinsics", None, "fx,fy,cx,cy in px.")
 _DISTORTION = flags.DEFINE_list("distortion", None, "k1,k2,p1,p2,k3.")
@@ -86,7 +90,9 @@ _DATASET = flags.DEFINE_list(
 _CSV = flags.DEFINE_string(
     "csv", None, "File for their poses: .csv or .csv.gz, or .npz or .json."
 )
-_CROPS = flags.DEFINE_integer("crops", 1, "Crops to average over.", 1)
+_CROPS = flags.DEFINE_integer(
+    "crops", 1, "Crops to average over, with --dataset.", 1
+)
 
 _OF_INPUT = (
     _OUT,
@@ -169,18 +175,26 @@ def _predict_input():
     from keras_pose import streaming
     from keras_pose.media.reader import open_media
     from keras_pose.outputs.results import Results
+    from keras_pose.people import HOG
     from keras_pose.people.smoothing import Smoother
     from keras_pose.prediction import Predictor
     from keras_pose.watching import Watch
+    from keras_pose.watching import listed_files
 
     camera, boxes = _camera(), _boxes()
     memory.keep_freed()
     with console.quiet():
-        predictor = Predictor(_MODEL.value, _CROP_MODEL.value, _DETECTOR.value)
+        predictor = Predictor(
+            _MODEL.value, _CROP_MODEL.value, _DETECTOR.value or HOG
+        )
     with contextlib.ExitStack() as exits:
         media = exits.enter_context(
             open_media(_INPUT.value, _EVERY.value, _START.value, _END.value)
         )
+        if _BOX.value and _DETECTOR.value and media.kind == "photos":
+            raise ValueError(
+                "--detector must not be given with --box for photos"
+            )
         results = exits.enter_context(
             Results(
                 _OUT.value,
@@ -201,15 +215,16 @@ def _predict_input():
             _FLIP.value,
             _BATCH_SIZE.value,
             Smoother() if _SMOOTH.value else None,
+            detects_given=_DETECTOR.value is not None,
         )
-        watch = Watch(media, console.progress_bar)
+        watch = Watch(media, console.progress_bar, console.say)
         with contextlib.closing(watch.over(frames)) as watched:
             for frame, poses in watched:
                 results.add(frame, poses)
         paths = results.finish()
     for line in watch.warnings():
         logging.warning("%s", line)
-    print(watch.summary(), *paths, sep="\n")
+    print(watch.summary(), *listed_files(paths), sep="\n")
 
 
 def _camera():
@@ -243,6 +258,8 @@ def _boxes():
 
     if _BOX.value is not None and _BOXES.value is not None:
         raise ValueError("--box must not be given with --boxes")
+    if _DETECTOR.value is not None and _BOXES.value is not None:
+        raise ValueError("--detector must not be given with --boxes")
     if _BOX.value is not None:
         return [_numbers("box", _BOX.value, 4)]
     if _BOXES.value in (None, WHOLE_IMAGE):

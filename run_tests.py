@@ -16,8 +16,10 @@ def main():
     environment.enter("requirements-dev.txt")
     os.chdir(os.path.dirname(os.path.abspath(__file__)))
     given = sys.argv[1:]
-    marks = [] if "-m" in given else ["-m", "not slow"]
-    commands = [["pytest", *marks, *given]]
+    # A file's tests share what they set up; a process takes up to 4 GB.
+    parallel = ["-n", "auto", "--maxprocesses=4", "--dist=loadfile"]
+    fast = ["-m", "not slow", *parallel]
+    commands = [["pytest", *([] if "-m" in given else fast), *given]]
     if not given:
         commands[:0] = [
             ["ruff", "check", "."],

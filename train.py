@@ -53,7 +53,7 @@ _PROFILE_STEPS = flags.DEFINE_integer(
 def main():
     """Reads the flags and trains."""
     engine = _make_engine()
-    from keras_pose.training.interruption import Interrupted
+    from keras_pose.interruption import Interrupted
     from keras_pose.training.loop import fit
 
     recipe = config_flags.get_config_filename(flags.FLAGS["config"])

@@ -7,11 +7,10 @@ Makes a video in which the photo wanders over a larger picture, then runs what
 predict.py runs: decoding, following, cropping, the network, smoothing; and once
 more with all that it writes by default. The bound is the network alone on as
 many crops, one at a time, right before and right after. Memory is the largest
-that each fifth of the run held, in MiB.
+that each fifth of the run held, in MB.
 """
 
 import os
-import resource
 import shutil
 import tempfile
 import time
@@ -64,7 +63,7 @@ def main(argv):
     finally:
         shutil.rmtree(folder)
     print(f"{_FRAMES.value} frames of {' x '.join(_SIZE.value)} px\n")
-    print(f"{'':<24}{'frames/s':>10}{'of the bare':>13}   memory, MiB")
+    print(f"{'':<24}{'frames/s':>10}{'of the bare':>13}   memory, MB")
     print(f"{'network alone':<24}{bare:>10.1f}{1:>13.2f}")
     for name, (speed, parts) in rows.items():
         held = " ".join(f"{part:.0f}" for part in parts)
@@ -115,7 +114,7 @@ def _bare(predictor):
 
 
 def _timed(predictor, path, box, out):
-    """Frames a second, and the most memory of each fifth in MiB."""
+    """Frames a second, and the most memory of each fifth in MB."""
     from keras_pose.outputs.results import Results
 
     held, done = [], 0
@@ -144,16 +143,11 @@ def _timed(predictor, path, box, out):
                 results.add(frame, poses)
             done += 1
             if done % (_FRAMES.value // 5) == 0:
-                held.append(_most_memory())
+                held.append(memory.peak_mb())
         if results:
             results.finish()
             results.__exit__(None, None, None)
     return done / (time.perf_counter() - started), held
-
-
-def _most_memory():
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024  # of KiB on Linux
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ import contextlib
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import time
 
 from absl import app
 from absl import flags
 from absl import logging as absl_logging
+
+from keras_pose.interruption import Terminated
+from keras_pose.interruption import termination_raised
 
 _BAR_INTERVAL = 0.1  # seconds
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -20,7 +24,8 @@ def run(main, required):
     """Runs a script's main function.
 
     What the user did wrong ends the script with one line and exit code 1;
-    `--verbosity=1` adds the traceback.
+    `--verbosity=1` adds the traceback. Ctrl-C and SIGTERM end it with exit
+    codes 130 and 143, when what was half done is gone.
 
     Args:
         main: Takes nothing; raises ImportError, OSError, RuntimeError or
@@ -44,12 +49,15 @@ def run(main, required):
         if missing:
             _fail(argv, f"{', '.join(missing)} must be given; see --help")
         try:
-            main()
+            with termination_raised():
+                main()
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             logging.getLogger("absl").debug("", exc_info=True)
             _fail(argv, error)
         except KeyboardInterrupt:
-            _fail(argv, "interrupted")
+            _end(argv, "interrupted", signal.SIGINT)
+        except Terminated:
+            _end(argv, "terminated", signal.SIGTERM)
 
     app.run(checked, flags_parser=_parse)
 
@@ -150,7 +158,7 @@ def progress_bar(total, unit):
         line = f"\r{done}{goal} {unit}s, {seconds:.0f} s"
         if seconds > 0:
             line += f", {of_this_run / seconds:.1f} a second"
-        if total and done <= total:
+        if total and done <= total and not is_end:
             left = (total - done) * seconds / of_this_run
             line += f", {left:.0f} s left"
         sys.stdout.write(f"{line}\033[K" + "\n" * is_end)
@@ -183,6 +191,11 @@ def _parse(argv):
 def _fail(argv, reason):
     one_line = " ".join(str(reason).split())
     sys.exit(f"{os.path.basename(argv[0])}: error: {one_line}")
+
+
+def _end(argv, what, signal_number):
+    say(f"{os.path.basename(argv[0])}: {what}")
+    sys.exit(128 + signal_number)
 
 
 def _is_for_users(record):

@@ -75,8 +75,10 @@ def filled_folder(path):
         The path of the folder to fill, which is gone afterwards.
 
     Raises:
-        ValueError: There is a file at `path`.
+        ValueError: There is a file at `path`, or it is empty.
     """
+    if not path:
+        raise ValueError("`out` must be the name of a folder. Received: ''")
     path = os.path.abspath(path)
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ValueError(f"`out` must be a folder. Received: {path}")

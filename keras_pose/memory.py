@@ -1,6 +1,8 @@
-"""How a process holds on to memory that it needs again at once."""
+"""The memory of this process."""
 
 import ctypes
+import resource
+import sys
 
 # Of malloc.h.
 _TRIM_THRESHOLD = -1
@@ -23,3 +25,13 @@ def keep_freed():
         return
     set_option(_MMAP_THRESHOLD, _BYTES)
     set_option(_TRIM_THRESHOLD, _BYTES)
+
+
+def peak_mb():
+    """The most memory that this process held, in 10^6 bytes."""
+    if sys.platform == "linux":
+        # The other count begins with that of the process which started this.
+        with open("/proc/self/status", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["VmHWM"].split()[0]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

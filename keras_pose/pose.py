@@ -1,13 +1,26 @@
 """What a prediction is: the poses of the people in one image."""
 
 import dataclasses
+import enum
 
 import numpy as np
 
 from keras_pose.skeleton import Skeleton
 
+# How a box was found, where no detector found it.
+GIVEN, FOLLOWED = "given", "followed"
 
-@dataclasses.dataclass(frozen=True)
+
+class Caveat(enum.Flag):
+    """What else a user should know of the poses of an image."""
+
+    CAMERA_GUESSED = 1  # and so is how far away people are
+    NOBODY_FOUND = 2  # by the detector; of a photo the whole is then the box
+    NO_ENTRY = 4  # in the table of boxes, where others have one
+    LOST = 8  # is somebody whom the user gave in the first frame
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class Pose:
     """One person's pose.
 
@@ -21,8 +34,8 @@ class Pose:
         std_mm: (J,) mm, root-mean-square distance under the heatmap, or None.
         confidence: (J,) in [0, 1], or None.
         box: (4,) x, y, width, height in px, the box that was used.
-        box_from: "given", or how it was found.
-        position_from: How the person's place was found.
+        box_from: How it was found, for people to read.
+        position_from: How the person's place was found, likewise.
         person: Number of the person, from 1, the same in all frames of a
             video.
     """
@@ -37,6 +50,12 @@ class Pose:
     box_from: str
     position_from: str
     person: int
+
+    def __repr__(self):
+        box = ", ".join(f"{number:.0f}" for number in self.box)
+        return (
+            f"<Pose of person {self.person}, {self.skeleton.name}, box {box}>"
+        )
 
     def joint(self, name):
         """The place of one joint, (3,) mm in the camera frame.
@@ -69,7 +88,7 @@ class Pose:
         }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Poses:
     """The poses of the people in one image: a sequence of `Pose`.
 
@@ -78,9 +97,10 @@ class Poses:
         people: Tuple of Poses, any number.
         image_size: (width, height) px.
         intrinsics: (3, 3) px, those that were used.
-        intrinsics_from: "given", or how they were found.
+        intrinsics_from: How they were found, for people to read.
         distortion: (5,) k1, k2, p1, p2, k3.
         refused: Why boxes that were found have no pose, a line for each.
+        caveats: The Caveats that hold.
     """
 
     skeleton: Skeleton
@@ -90,6 +110,12 @@ class Poses:
     intrinsics_from: str
     distortion: np.ndarray
     refused: tuple[str, ...] = ()
+    caveats: Caveat = Caveat(0)
+
+    def __repr__(self):
+        width, height = self.image_size
+        people = "".join(f", {pose!r}" for pose in self.people)
+        return f"<Poses in {width} x {height} px{people}>"
 
     def __len__(self):
         return len(self.people)
@@ -112,6 +138,7 @@ class Poses:
             "intrinsics_from": self.intrinsics_from,
             "distortion": _rows(self.distortion, 8),
             "people": [pose.to_dict() for pose in self.people],
+            "caveats": [caveat.name.lower() for caveat in self.caveats],
         }
 
     def plot(self, image=None):

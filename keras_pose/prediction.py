@@ -10,11 +10,12 @@ from keras_pose.geometry import crop
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.media.photos import read_photo
 from keras_pose.people import load_detector
+from keras_pose.pose import Caveat
 from keras_pose.pose import Pose
 from keras_pose.pose import Poses
 from keras_pose.serving import artefacts
-from keras_pose.shots import GIVEN
 from keras_pose.shots import WHOLE_IMAGE
+from keras_pose.shots import People
 from keras_pose.shots import Scene
 from keras_pose.shots import Shot
 from keras_pose.shots import check_image
@@ -95,37 +96,33 @@ class Predictor:
                 intrinsics = photo.intrinsics
                 camera_from = photo.intrinsics_from
         check_image(image)
-        boxes, box_from, is_strict = self.find_boxes(image, boxes)
         shot = Shot(
             image,
-            boxes,
-            intrinsics,
-            distortion,
-            root_depths,
-            field_of_view,
-            camera_from,
-            box_from=box_from,
-            is_strict=is_strict,
+            intrinsics=intrinsics,
+            distortion=distortion,
+            root_depths=root_depths,
+            field_of_view=field_of_view,
+            intrinsics_from=camera_from,
+            **self.find_people(image, boxes)._asdict(),
         )
         return self.predict([shot], flip)[0]
 
-    def find_boxes(self, image, boxes=None):
-        """The boxes that are meant by `boxes`, as of a call.
-
-        Returns:
-            ((N, 4) px, how they were found, whether they are the user's own).
-        """
+    def find_people(self, image, boxes=None):
+        """Who is meant by `boxes`, as of a call: the `shots.People`."""
         height, width = image.shape[:2]
         whole = crop.box_of_image(width, height, self.spec.box_margin)[None]
         if isinstance(boxes, str) and boxes == WHOLE_IMAGE:
-            return whole, "the whole image", True
+            return People(whole, "the whole image")
         if boxes is not None:
-            return boxes, GIVEN, True
-        found = self.detector(image).boxes
+            return People(boxes)
+        found, name = self.detector(image).boxes, self.detector.name
         if len(found):
-            return found, self.detector.name, False
-        said = f"the whole image, {self.detector.name} found nobody"
-        return whole, said, True
+            return People(found, name, is_strict=False)
+        return People(
+            whole,
+            f"the whole image, {name} found nobody",
+            caveats=Caveat.NOBODY_FOUND,
+        )
 
     def predict(self, shots, flip=False):
         """Predicts the poses of several images with one run of the network.
@@ -166,6 +163,7 @@ class Predictor:
                 scene.intrinsics_from,
                 scene.distortion,
                 tuple(scene.refused),
+                scene.caveats,
             )
             for scene in scenes
         ]

@@ -25,6 +25,7 @@ class Recording:
         intrinsics: (F, 3, 3) px.
         intrinsics_from: F texts.
         distortion: (F, 5) k1, k2, p1, p2, k3.
+        caveats: (F,) int, values of `pose.Caveat`.
         frame: (N,) int, the frame of each pose, ascending.
         person: (N,) int, the number of each person, from 1; in photos it
             counts the people of each.
@@ -48,6 +49,7 @@ class Recording:
     intrinsics: np.ndarray
     intrinsics_from: tuple[str, ...]
     distortion: np.ndarray
+    caveats: np.ndarray
     frame: np.ndarray
     person: np.ndarray
     box: np.ndarray
@@ -96,15 +98,22 @@ class Recorder:
         time = np.nan if time_s is None else time_s
         for pose in poses:
             self._rows.append((len(self._frames), pose))
-        size, camera = poses.image_size, poses.intrinsics_from
         self._frames.append(
-            (name, time, size, poses.intrinsics, camera, poses.distortion)
+            (
+                name,
+                time,
+                poses.image_size,
+                poses.intrinsics,
+                poses.intrinsics_from,
+                poses.distortion,
+                poses.caveats.value,
+            )
         )
 
     def finish(self, frames_per_second=None):
         """The Recording of all that was added."""
-        names, times, sizes, intrinsics, camera_from, distortion = (
-            zip(*self._frames, strict=True) if self._frames else [()] * 6
+        names, times, sizes, intrinsics, camera_from, distortion, caveats = (
+            zip(*self._frames, strict=True) if self._frames else [()] * 7
         )
         poses = [pose for _, pose in self._rows]
         joints = self._skeleton.num_joints
@@ -131,6 +140,7 @@ class Recorder:
             intrinsics=stacked(intrinsics, 3, 3),
             intrinsics_from=camera_from,
             distortion=stacked(distortion, 5),
+            caveats=stacked(caveats, dtype=int),
             frame=stacked((frame for frame, _ in self._rows), dtype=int),
             person=stacked((pose.person for pose in poses), dtype=int),
             box=stacked((pose.box for pose in poses), 4),

@@ -1,6 +1,7 @@
 """What is asked of an image: boxes and a camera, checked and completed."""
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -10,9 +11,20 @@ from keras_pose.geometry import camera
 from keras_pose.geometry import crop
 from keras_pose.geometry import rules
 from keras_pose.geometry.volume import View
+from keras_pose.pose import GIVEN
+from keras_pose.pose import Caveat
 
-GIVEN = "given"
 WHOLE_IMAGE = "image"  # in place of boxes
+
+
+class People(typing.NamedTuple):
+    """Where to look for people in an image: fields of a Shot."""
+
+    boxes: np.ndarray
+    box_from: str | tuple[str, ...] = GIVEN
+    persons: tuple[int, ...] | None = None
+    is_strict: bool = True
+    caveats: Caveat = Caveat(0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +45,7 @@ class Shot:
         persons: (N,) number of each person; None counts from 1.
         is_strict: Whether a box or pose that cannot be is an error; else it
             is left out, and `Poses.refused` says why.
+        caveats: The `pose.Caveat` of how the boxes were found.
     """
 
     image: np.ndarray
@@ -45,6 +58,7 @@ class Shot:
     box_from: str | tuple[str, ...] = GIVEN
     persons: tuple[int, ...] | None = None
     is_strict: bool = True
+    caveats: Caveat = Caveat(0)
 
 
 class Scene:
@@ -63,6 +77,7 @@ class Scene:
         self.image = shot.image
         self.height, self.width = shot.image.shape[:2]
         self.is_strict, self.refused = shot.is_strict, []
+        self.caveats = shot.caveats
         self.intrinsics, self.intrinsics_from = self._camera(shot)
         self.distortion = _numbers(
             "distortion",
@@ -90,26 +105,27 @@ class Scene:
         self.persons = [persons[row] for row in kept]
 
     def _camera(self, shot):
-        if shot.intrinsics is None:
-            degrees = shot.field_of_view
-            said = GIVEN
-            if degrees is None:
-                degrees, said = camera.ORDINARY_FIELD_OF_VIEW, "a guess"
-            if not 1 <= degrees <= 170:
-                raise ValueError(
-                    "`field_of_view` must be 1 to 170 degrees. "
-                    f"Received: {degrees}"
-                )
-            guess = camera.intrinsics_from_field_of_view(
-                degrees, self.width, self.height
+        if shot.intrinsics is not None:
+            intrinsics = _numbers("intrinsics", shot.intrinsics, (3, 3))
+            _check(
+                "intrinsics",
+                rules.of_intrinsics(intrinsics),
+                intrinsics.tolist(),
             )
-            said = f"{said}: {degrees:g} degrees across the longer side"
-            return guess, shot.intrinsics_from or said
-        intrinsics = _numbers("intrinsics", shot.intrinsics, (3, 3))
-        _check(
-            "intrinsics", rules.of_intrinsics(intrinsics), intrinsics.tolist()
+            return intrinsics, shot.intrinsics_from or GIVEN
+        degrees, said = shot.field_of_view, GIVEN
+        if degrees is None:
+            degrees, said = camera.ORDINARY_FIELD_OF_VIEW, "a guess"
+            self.caveats |= Caveat.CAMERA_GUESSED
+        if not 1 <= degrees <= 170:
+            raise ValueError(
+                f"`field_of_view` must be 1 to 170 degrees. Received: {degrees}"
+            )
+        intrinsics = camera.intrinsics_from_field_of_view(
+            degrees, self.width, self.height
         )
-        return intrinsics, shot.intrinsics_from or GIVEN
+        said = f"{said}: {degrees:g} degrees across the longer side"
+        return intrinsics, shot.intrinsics_from or said
 
     def _check_depths(self, depths, spec):
         for depth in depths:

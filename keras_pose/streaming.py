@@ -11,8 +11,12 @@ import numpy as np
 from keras_pose.data.ahead import made_ahead
 from keras_pose.data.sources import labels
 from keras_pose.data.sources.reading import files
-from keras_pose.people.boxes_file import boxes_of
+from keras_pose.people.box_table import BoxTable
+from keras_pose.people.box_table import plain_name
 from keras_pose.people.following import Follower
+from keras_pose.people.numbering import Numbering
+from keras_pose.pose import Caveat
+from keras_pose.shots import People
 from keras_pose.shots import Shot
 
 # Photos that wait for each other to be predicted at once, in bytes.
@@ -84,6 +88,7 @@ def stream(
     flip=False,
     batch_size=16,
     smoother=None,
+    detects_given=False,
 ):
     """Predicts frame by frame, in little memory.
 
@@ -92,81 +97,99 @@ def stream(
         predictor: The Predictor.
         camera: The Camera of all frames.
         boxes: (N, 4) px: in photos those of each, in a video those of its
-            first frame, whose people are followed from there; the dict of
-            `boxes_file.read_boxes`, which are all that is predicted; "image"
-            for the whole of each; None finds people.
+            first frame, whose people alone are followed from there; the
+            `BoxTable` of `boxes_file.read_boxes`, which are all that is
+            predicted; "image" for the whole of each; None finds people.
         root_depth: mm from the camera to the root of each person, or None.
         flip: As of the Predictor.
         batch_size: People that the network sees at once; those of a video
             whose boxes follow from the last frame are seen frame by frame.
-        smoother: A `people.smoothing.Smoother` for what moves, or None; not
-            used with a dict.
+        smoother: A `people.smoothing.Smoother` for what moves, or None.
+        detects_given: Whether the detector helps to follow whom the boxes of
+            the first frame show.
 
     Yields:
         (`media.Frame`, `pose.Poses`).
 
     Raises:
         OSError: As of the Media.
-        ValueError: As of the Media and the Predictor; or the dict has no name
+        ValueError: As of the Media and the Predictor; or the table has no name
             of any frame.
     """
     ask = functools.partial(_shot, camera, root_depth)
-    is_told = boxes is not None and isinstance(boxes, str | dict)
-    if media.kind == "photos" or is_told:
+    if media.kind == "photos" or isinstance(boxes, str | BoxTable):
         found = _one_by_one(media, predictor, ask, boxes, flip, batch_size)
     else:
-        found = _followed(media, predictor, ask, boxes, flip)
+        detector = None
+        if boxes is None or detects_given:
+            detector = predictor.detector
+        follower = Follower(detector, boxes)
+        found = _followed(media, predictor, ask, follower, boxes, flip)
     with contextlib.closing(found):
         for frame, poses in found:
-            # Of a table nobody knows that its rows are in one order.
-            if (
-                smoother is not None
-                and frame.time_s is not None
-                and (not isinstance(boxes, dict))
-            ):
+            if smoother is not None and frame.time_s is not None:
                 poses = smoother(frame.time_s, poses)
             yield frame, poses
 
 
-def _shot(camera, root_depth, frame, boxes, **named):
+def _shot(camera, root_depth, frame, people):
     depths = None
     if root_depth is not None:
-        depths = np.full(len(boxes), float(root_depth))
+        depths = np.full(len(people.boxes), float(root_depth))
     return Shot(
-        frame.image, boxes, root_depths=depths, **camera.of(frame), **named
+        frame.image,
+        root_depths=depths,
+        **camera.of(frame),
+        **people._asdict(),
     )
 
 
 def _one_by_one(media, predictor, ask, boxes, flip, batch_size):
     """Frames that tell nothing of each other, several at once."""
-    unknown = []  # names of frames without an entry
-
-    def find(frame):
-        given = boxes
-        if isinstance(boxes, dict):
-            given = boxes_of(boxes, frame.name)
-            if given is None:
-                unknown.append(frame.name)
-                given = np.empty((0, 4))
-        found, box_from, is_strict = predictor.find_boxes(frame.image, given)
-        found = np.reshape(found, (-1, 4))
-        return frame, ask(frame, found, box_from=box_from, is_strict=is_strict)
-
-    count, waiting = 0, []
-    with contextlib.closing(made_ahead(find, media)) as made:
-        for frame, shot in made:
-            count += 1
-            waiting.append((frame, shot))
-            people = sum(len(shot.boxes) for _, shot in waiting)
+    if isinstance(boxes, BoxTable):
+        found = _told(media, boxes)
+    else:
+        # The detector is what takes its time.
+        found = made_ahead(
+            lambda frame: (frame, predictor.find_people(frame.image, boxes)),
+            media,
+        )
+    waiting = []
+    with contextlib.closing(found):
+        for frame, people in found:
+            waiting.append((frame, ask(frame, people)))
+            count = sum(len(shot.boxes) for _, shot in waiting)
             held = sum(frame.image.nbytes for frame, _ in waiting)
-            if people >= batch_size or held >= _MOST_BYTES:
+            if count >= batch_size or held >= _MOST_BYTES:
                 yield from _predicted(predictor, waiting, flip)
                 waiting = []
     yield from _predicted(predictor, waiting, flip)
-    if unknown and len(unknown) == count:
+
+
+def _told(media, table):
+    """Frames, and the people whom a table has in them."""
+    numbering, first, named = Numbering(), None, {}
+    for frame in media:
+        first = first or frame.name
+        entry = table.of(frame.name)
+        if entry is None:
+            nobody = np.empty((0, 4))
+            yield frame, People(nobody, caveats=Caveat.NO_ENTRY)
+            continue
+        name = plain_name(frame.name)
+        if named.setdefault(entry.name, name) != name:
+            raise ValueError(
+                f"the boxes of {entry.name} must be those of one image. "
+                f"Received: {named[entry.name]} and {name}"
+            )
+        persons = entry.persons
+        if persons is None and frame.time_s is not None:
+            persons = numbering.number(entry.boxes, frame.time_s)
+        yield frame, People(entry.boxes, persons=persons)
+    if first is not None and not named:
         raise ValueError(
-            f"`boxes` must have the names of frames, as {min(unknown)}. "
-            f"Received: {', '.join(list(boxes)[:3]) or 'none'}"
+            f"`boxes` must have the names of frames, as {first}. "
+            f"Received: {', '.join(table.names[:3]) or 'none'}"
         )
 
 
@@ -176,17 +199,21 @@ def _predicted(predictor, waiting, flip):
     return zip(frames, poses, strict=True)
 
 
-def _followed(media, predictor, ask, first_boxes, flip):
+def _followed(media, predictor, ask, follower, first_boxes, flip):
     """Frames of a video, in which people are who they were before."""
-    if first_boxes is None:
-        follower = Follower(predictor.detector)
-    else:
-        follower = Follower(None, first_boxes=first_boxes)
+    expected, caveat = 1, Caveat.NOBODY_FOUND
+    if first_boxes is not None:
+        expected, caveat = len(first_boxes), Caveat.LOST
     for frame in media:
         boxes, persons, box_from = follower.look(frame.image, frame.time_s)
-        shot = ask(
-            frame, boxes, persons=persons, box_from=box_from, is_strict=False
-        )
-        (poses,) = predictor.predict([shot], flip)
+        people = People(boxes, box_from, persons, is_strict=False)
+        (poses,) = predictor.predict([ask(frame, people)], flip)
         follower.learn(poses)
-        yield frame, poses
+        found = tuple(p for p in poses if p.person in follower.followed)
+        caveats = poses.caveats
+        if len(found) < expected:
+            caveats |= caveat
+        yield (
+            frame,
+            dataclasses.replace(poses, people=found, caveats=caveats),
+        )

@@ -42,6 +42,7 @@ def draw_skeleton(
     joints_px = np.clip(np.where(known[:, None], joints_px, 0), -1e6, 1e6)
     extent = min(np.ptp(joints_px[known], axis=0).max(), 2 * max(image.shape))
     thickness = max(1, round(extent / 100))
+    border = max(1, round(thickness / 4))
     shift = 4  # OpenCV draws at 1/16 of a pixel
     points = np.round(joints_px * 2**shift).astype(int)
     colours = [
@@ -56,7 +57,7 @@ def draw_skeleton(
                     points[parent].tolist(),
                     points[child].tolist(),
                     outline if outer else colours[child],
-                    2 * thickness + 2 * outer,
+                    2 * thickness + 2 * border * outer,
                     cv2.LINE_AA,
                     shift,
                 )
@@ -64,7 +65,7 @@ def draw_skeleton(
             cv2.circle(
                 canvas,
                 points[joint].tolist(),
-                2 * thickness + outer << shift,
+                2 * thickness + border * outer << shift,
                 outline if outer else colours[joint],
                 -1,
                 cv2.LINE_AA,

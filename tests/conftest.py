@@ -34,18 +34,19 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def interpreter_of():
-    """Gives `backend -> path` of a Python that has it; skips without one.
+    """Gives `package -> path` of a Python that has it; skips without one.
 
-    KERAS_POSE_TORCH_PYTHON and KERAS_POSE_JAX_PYTHON name others than this.
+    KERAS_POSE_TORCH_PYTHON, KERAS_POSE_JAX_PYTHON, KERAS_POSE_BPY_PYTHON and
+    KERAS_POSE_PYOPENSIM_PYTHON name others than this.
     """
 
-    def find(backend):
-        variable = f"KERAS_POSE_{backend.upper()}_PYTHON"
+    def find(package, beside=("keras", "pytest")):
+        variable = f"KERAS_POSE_{package.upper()}_PYTHON"
         python = os.environ.get(variable, sys.executable)
         code = "import importlib.util, sys; sys.exit(not all(map("
-        code += f"importlib.util.find_spec, ({backend!r}, 'keras', 'pytest'))))"
+        code += f"importlib.util.find_spec, {(package, *beside)})))"
         if subprocess.run([python, "-c", code], check=False).returncode:
-            pytest.skip(f"{python} has no {backend}; set {variable}")
+            pytest.skip(f"{python} has no {package}; set {variable}")
         return python
 
     return find

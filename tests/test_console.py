@@ -78,6 +78,24 @@ def test_error_of_the_program_keeps_its_traceback(run_script):
     assert done.stderr.endswith("TypeError: a bug\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")],
+)
+def test_signals_end_a_script_when_it_has_tidied_up(
+    name, code, said, run_script
+):
+    body = f"""import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.raise_signal(signal.{name})
+    finally:
+        print("tidy")"""
+    done = run_script(body, "--name=a")
+    assert (done.returncode, done.stdout) == (code, "tidy\n")
+    assert done.stderr == f"script.py: {said}\n"
+
+
 def test_leftover_arguments_are_refused(run_script):
     done = run_script("print('ran')", "--name=a", "--", "left", "over")
     assert done.returncode == 1
@@ -176,7 +194,7 @@ def test_a_bar_says_what_is_done_and_left(terminal):
     assert terminal.getvalue() == (
         "\r1/4 images, 1 s, 1.0 a second, 3 s left\033[K"
         "\r2/4 images, 2 s, 1.0 a second, 2 s left\033[K"
-        "\r4/4 images, 3 s, 1.3 a second, 0 s left\033[K\n"
+        "\r4/4 images, 3 s, 1.3 a second\033[K\n"
     )
 
 

@@ -111,6 +111,17 @@ def test_a_filled_folder_needs_no_rights_beside_it(tmp_path):
     assert os.listdir(out) == ["file"]
 
 
+def test_a_filled_folder_is_not_the_one_where_the_user_is(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(ValueError, match="`out` must be the name of a folder"),
+        filled_folder(""),
+    ):
+        raise AssertionError
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_filled_folder_that_fails_changes_nothing(is_there, tmp_path):
     if is_there:

@@ -120,7 +120,7 @@ def test_a_network_is_scored(run, tmp_path):
         "--model=runs/net",
         "--flip",
         "--crops=5",
-        "--root_depth=estimated",
+        "--root_depth_from=estimated",
         f"--out={tmp_path}/scores.json",
     )
     assert done.returncode == 0, done.stderr

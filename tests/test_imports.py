@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "keras_pose.skeleton": "",
     "keras_pose.durable": "",
     "keras_pose.memory": "",
-    "keras_pose.console": "absl",
+    "keras_pose.interruption": "",
+    "keras_pose.console": "absl keras_pose.interruption",
     # These run before anything is installed.
     "keras_pose.environment": "",
     "quickstart": "keras_pose.environment",
@@ -220,7 +221,8 @@ MAY_IMPORT = {
         keras_pose.serving.members""",
     "keras_pose.serving.saved_model_file": "",
     "keras_pose.serving.runtimes": "numpy",
-    "keras_pose.serving.measure": "numpy keras_pose.serving.artefacts",
+    "keras_pose.serving.measure": """numpy keras_pose.memory
+        keras_pose.serving.artefacts""",
     "keras_pose.serving.onnx_model": """google.protobuf keras_pose.durable
         keras_pose.pose_spec keras_pose.serving.checksums
         keras_pose.serving.runtimes""",
@@ -241,7 +243,7 @@ MAY_IMPORT = {
     "keras_pose.pose": "numpy keras_pose.skeleton",
     "keras_pose.recording": "numpy keras_pose.skeleton",
     "keras_pose.shots": """numpy keras_pose.geometry keras_pose.images
-        keras_pose.location""",
+        keras_pose.location keras_pose.pose""",
     "keras_pose.prediction": """numpy keras_pose.geometry
         keras_pose.location keras_pose.media.photos keras_pose.people
         keras_pose.pose keras_pose.serving.artefacts keras_pose.shots""",
@@ -251,27 +253,37 @@ MAY_IMPORT = {
     "keras_pose.outputs.rig": "numpy",
     "keras_pose.outputs.bvh": """numpy keras_pose.durable
         keras_pose.outputs.rig keras_pose.outputs.tracks""",
-    "keras_pose.outputs.trc": """keras_pose.durable
+    "keras_pose.outputs.trc": """numpy keras_pose.durable
         keras_pose.outputs.tracks""",
-    "keras_pose.outputs.film": "numpy cv2 keras_pose.durable",
+    "keras_pose.outputs.film": """numpy cv2 keras_pose.console
+        keras_pose.durable""",
     "keras_pose.outputs.picture": """numpy cv2 PIL keras_pose.durable
         keras_pose.visualization""",
     "keras_pose.outputs.still": """numpy cv2 keras_pose.durable
         keras_pose.outputs.picture keras_pose.visualization""",
     "keras_pose.people.boxes": "numpy",
+    "keras_pose.people.timing": "",
+    "keras_pose.people.doubts": "numpy keras_pose.people.boxes",
     "keras_pose.people.track": """numpy keras_pose.data.sources.labels
-        keras_pose.people.boxes""",
+        keras_pose.people keras_pose.pose""",
+    "keras_pose.people.roster": "numpy keras_pose.people",
+    "keras_pose.people.numbering": "keras_pose.people keras_pose.pose",
     "keras_pose.people.matching": "numpy scipy keras_pose.people",
     "keras_pose.people.doubles": "numpy keras_pose.people",
     "keras_pose.people.smoothing": "numpy keras_pose.geometry.camera",
     "keras_pose.people.following": """numpy keras_pose.data.sources.labels
-        keras_pose.people""",
+        keras_pose.people keras_pose.pose""",
+    "keras_pose.people.box_table": "numpy",
     "keras_pose.people.boxes_file": """numpy keras_pose.data.sources.labels
-        keras_pose.data.sources.reading""",
+        keras_pose.data.sources.reading keras_pose.people.box_table""",
     "keras_pose.people.hog": "cv2 numpy keras_pose.people.boxes",
     "keras_pose.people.network_files": """numpy
-        keras_pose.data.sources.reading.files keras_pose.serving.runtimes""",
-    "keras_pose.people.output_layouts": "numpy",
+        keras_pose.data.sources.reading.files keras_pose.people
+        keras_pose.serving.runtimes""",
+    "keras_pose.people.candidates": "numpy",
+    "keras_pose.people.box_layouts": "numpy keras_pose.people.candidates",
+    "keras_pose.people.yolo_layouts": "numpy keras_pose.people.candidates",
+    "keras_pose.people.output_layouts": "numpy keras_pose.people",
     "keras_pose.people.network_detector": """cv2 numpy
         keras_pose.people""",
     "keras_pose.outputs.angles": "numpy keras_pose.outputs.table",
@@ -279,15 +291,17 @@ MAY_IMPORT = {
     "keras_pose.outputs.pose_json": """numpy keras_pose.durable keras_pose.pose
         keras_pose.recording keras_pose.skeleton""",
     "keras_pose.outputs.pose_npz": """numpy keras_pose.durable
-        keras_pose.outputs.pose_json keras_pose.recording
+        keras_pose.outputs.pose_json keras_pose.pose
+        keras_pose.recording
         keras_pose.skeleton""",
     "keras_pose.outputs.table": "keras_pose.durable",
     "keras_pose.outputs.results": """numpy keras_pose.durable
         keras_pose.outputs keras_pose.recording""",
-    "keras_pose.watching": "",
+    "keras_pose.watching": """keras_pose.geometry.camera
+        keras_pose.interruption keras_pose.pose""",
     "keras_pose.streaming": """numpy keras_pose.data.ahead
         keras_pose.data.sources.labels keras_pose.data.sources.reading.files
-        keras_pose.people keras_pose.shots""",
+        keras_pose.people keras_pose.pose keras_pose.shots""",
     "keras_pose.visualization": "numpy cv2",
     "keras_pose.media": "",
     "keras_pose.media.frame": "numpy",
@@ -338,8 +352,8 @@ MAY_IMPORT = {
         keras_pose.durable keras_pose.skeleton keras_pose.geometry
         keras_pose.pose_spec keras_pose.losses keras_pose.heatmap_loss
         keras_pose.models keras_pose.data keras_pose.evaluation
-        keras_pose.serving.artefacts keras_pose.visualization
-        keras_pose.tracking keras_pose.training""",
+        keras_pose.interruption keras_pose.serving.artefacts
+        keras_pose.visualization keras_pose.tracking keras_pose.training""",
     "keras_pose.training.schedule": "keras",
     "keras_pose.training.freezing": "keras_pose.models",
     "keras_pose.training.optimizer": """keras keras_pose.models
@@ -389,7 +403,7 @@ MAY_IMPORT_LATE = {
         keras_pose.serving.onnx_model""",
     "keras_pose.tracking.report_charts": "matplotlib",
     "keras_pose.training.preview": "keras_pose.data.augmentation_graph",
-    "train": "keras_pose.training",
+    "train": "keras_pose.interruption keras_pose.training",
     "augment": "PIL keras_pose.training",
     "evaluate": """keras_pose.durable keras_pose.evaluation
         keras_pose.serving.artefacts keras_pose.tracking""",

@@ -55,3 +55,28 @@ def test_both_thresholds_are_raised(monkeypatch):
 def test_it_does_nothing_without_glibc(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert memory.keep_freed() is None
+
+
+# What the process that starts another one held is not the other's.
+PEAK = """
+import sys
+from keras_pose import memory
+before = memory.peak_mb()
+block = b"x" * (int(sys.argv[1]) * 10**6)
+del block
+print(before, memory.peak_mb())
+"""
+
+
+def test_peak_is_the_process_s_own_and_stays():
+    held = b"x" * 400_000_000
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "200"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    del held
+    before, after = map(float, done.stdout.split())
+    assert before < 100
+    assert 190 < after - before < 210

@@ -185,9 +185,10 @@ def test_what_was_left_out_or_guessed_is_told(predict, here):
     assert done.returncode == 0
     notes, damaged, guess, nobody = done.stderr.splitlines()
     assert notes.startswith("photos: 1 files that are no image")
-    assert damaged.startswith("photos/c.jpg: ")
+    assert damaged.startswith("left out: photos/c.jpg: ")
     assert guess.startswith(GUESS)
-    assert nobody.startswith("nobody was found in 2 photos: ")
+    names = "photos/a.png, photos/b.png"
+    assert nobody.startswith(f"nobody was found in 2 photos, {names}: ")
 
 
 @pytest.mark.slow
@@ -218,6 +219,10 @@ PHOTO, OUT = "--input=photos/a.png", "--out=out"
             "--box must not be given with --boxes",
         ),
         (
+            [PHOTO, OUT, "--detector=hog", "--boxes=image"],
+            "--detector must not be given with --boxes",
+        ),
+        (
             [PHOTO, OUT, "--intrinsics=1,2,3,4", "--field_of_view=60"],
             "the camera must be given once. "
             "Received: --intrinsics and --field_of_view",
@@ -237,6 +242,10 @@ def test_flags_must_go_together(arguments, message, predict, here):
             "--distortion must stand in the --camera file",
         ),
         ([PHOTO, OUT, "--camera=no.json"], "no.json: cannot be read: No such"),
+        (
+            [PHOTO, OUT, "--detector=hog", "--box=1,2,3,4"],
+            "--detector must not be given with --box for photos",
+        ),
         ([PHOTO, OUT, "--box=1,2,3"], "--box must be 4 numbers. Received: 1,2"),
         ([PHOTO, OUT, "--box=1,2,a,4"], "--box must be 4 numbers."),
         ([PHOTO, OUT, "--boxes=a.csv"], "a.csv: line 3: column `x` must be a"),
@@ -286,7 +295,13 @@ def refused(done, message, here):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_there", [False, True])
-def test_ctrl_c_leaves_the_folder_as_it_was(is_there, here, model):
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")],
+)
+def test_signals_leave_the_folder_as_it_was(
+    number, said, is_there, here, model
+):
     made_videos.write(here / "long.mp4", np.arange(5000) / 20)
     arguments = ["--input=long.mp4", "--boxes=image", "--out=out"]
     if is_there:
@@ -303,10 +318,10 @@ def test_ctrl_c_leaves_the_folder_as_it_was(is_there, here, model):
     while not list(here.rglob(".out.partial-*/*.mp4")):
         assert running.poll() is None
         time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     printed, told = running.communicate()
-    assert running.returncode == 1
-    assert (printed, told) == ("", "predict.py: error: interrupted\n")
+    assert running.returncode == 128 + number
+    assert (printed, told) == ("", f"predict.py: {said}\n")
     assert sorted(os.listdir(here)) == before
     if is_there:
         assert os.listdir(here / "out") == ["film.mp4"]

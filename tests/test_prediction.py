@@ -206,7 +206,7 @@ def test_without_a_box_the_network_sees_the_whole_image(
 ):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (height, SIZE, 3), np.uint8)
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     predictor(image)
     bar = (SIZE - height) // 2
     expected = np.pad(image, [(bar, bar), (0, 0), (0, 0)])
@@ -216,7 +216,7 @@ def test_without_a_box_the_network_sees_the_whole_image(
 def test_network_sees_the_box_with_its_margin(predictor_that_says):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     # 51.2 * 1.25 is the 64 px of the crop, around pixel (331.5, 231.5).
     predictor(image, [332 - 20, 232 - 25.6, 40, 51.2])
     np.testing.assert_array_equal(
@@ -319,14 +319,14 @@ def test_image_is_checked(image, predictor_that_says):
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_arguments_are_checked(arguments, message, predictor_that_says):
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     with pytest.raises(ValueError, match=message):
         predictor(IMAGE, **arguments)
     assert predictor.crops == []
 
 
 def test_box_that_only_touches_the_image_is_taken(predictor_that_says):
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     predictor(IMAGE, [-8, 799, 9, 9])
     assert len(predictor.crops) == 1
 
@@ -350,7 +350,7 @@ def test_root_depth_in_metres_is_refused(predictor_that_says):
 
 
 def test_people_of_one_image_each_have_their_box(predictor_that_says):
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     boxes = [[10, 20, 100, 200], [300, 50, 80, 160], [700, 400, 60, 300]]
     poses = predictor.of_all(IMAGE, boxes, root_depths=[0, 3000, 0])
     assert [pose.person for pose in poses] == [1, 2, 3]
@@ -467,7 +467,7 @@ def test_path_is_read_and_turned_upright(tmp_path, predictor_that_says):
     exif[0x0112] = 6  # shown turned clockwise
     path = tmp_path / "photo.png"
     Image.fromarray(image).save(path, exif=exif)
-    predictor = predictor_that_says()
+    predictor = predictor_that_says(METRIC)
     pose = predictor(path)
     assert predictor.of_all(path, "image").image_size == (40, 60)
     assert predictor.crops[0][0, 5, 48].min() == 255
@@ -541,3 +541,12 @@ def test_two_networks_take_no_root_depth(predictor_that_says):
     pair = Pair(predictor_that_says, PINHOLE, box)
     with pytest.raises(ValueError, match="`root_depths` must not be given"):
         pair.predictor(IMAGE, box, root_depths=[4000])
+
+
+def test_poses_are_shown_in_a_line(predictor_that_says):
+    box = 310, 220, 130.4, 240
+    poses = predictor_that_says(METRIC).of_all(IMAGE, box, INTRINSICS)
+    assert repr(poses) == (
+        "<Poses in 1000 x 800 px, "
+        "<Pose of person 1, h36m_17, box 310, 220, 130, 240>>"
+    )

@@ -174,3 +174,15 @@ def test_joint_far_out_or_nowhere_spoils_no_picture(image, value):
         plain[arm] = drawn[arm]
         np.testing.assert_array_equal(drawn, plain)
     assert (drawn != image).any()
+
+
+def test_a_large_person_has_a_border_that_is_seen_when_shown_small():
+    zoom = 20
+    image = np.full((170 * zoom, 300 * zoom, 3), 128, np.uint8)
+    drawn = visualization.draw_skeleton(image, JOINTS_PX * zoom, H36M_17)
+    # Through the lower spine, which is upright: 240 * 20 px across all.
+    (row,) = drawn[70 * zoom, 100 * zoom : 200 * zoom][None]
+    bone = (row == CENTRE).all(axis=-1).sum()
+    border = (row == 255).all(axis=-1).sum()
+    assert bone == pytest.approx(2 * 48, abs=3)
+    assert border == pytest.approx(2 * 12, abs=3)

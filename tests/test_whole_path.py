@@ -181,7 +181,7 @@ def test_rendered_people_lead_to_a_pose_of_a_test_person(tmp_path):
     page, again = tmp_path / "scores.html", tmp_path / "again.json"
     for source in (f"--predictions={poses}", f"--model={work}"):
         estimated = (
-            [] if source.startswith("--p") else ["--root_depth=estimated"]
+            [] if source.startswith("--p") else ["--root_depth_from=estimated"]
         )
         run(
             "evaluate.py",

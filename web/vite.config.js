@@ -42,6 +42,7 @@ function runtimeFiles() {
         const type = name.endsWith(".wasm")
           ? "application/wasm"
           : "text/javascript";
+        response.setHeaders(new Map(Object.entries(ISOLATION)));
         response.setHeader("Content-Type", type);
         response.end(readFileSync(join(RUNTIME, name)));
       });

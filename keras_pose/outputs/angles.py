@@ -7,18 +7,7 @@ shoulders as far as it is square to left, forward square to both. Joints alone
 do not show how a bone turns about itself nor how the pelvis tilts, so hip
 flexion is counted from the trunk.
 
-| angle | 0 | positive |
-| --- | --- | --- |
-| knee_flexion, elbow_flexion | straight | bent |
-| hip_flexion | thigh in line with the trunk | thigh forwards |
-| hip_abduction | thigh in the sagittal plane | away from the other leg |
-| ankle_dorsiflexion | ankle to toe square to the shank | toe up |
-| shoulder_elevation | upper arm down along the trunk | raised, 180 overhead |
-| shoulder_plane | raised to the side | in front; 90 straight ahead |
-| trunk_forward_lean | upright | forwards |
-| trunk_side_lean | upright | towards the person's right |
-| trunk_rotation | shoulders parallel to the hips | to the person's left |
-| neck_flexion | head in line with the trunk | chin to the chest |
+`OF_SIDES` and `OF_TRUNK` say what each angle is.
 
 Hip flexion and abduction are the first two angles of Grood & Suntay, "A Joint
 Coordinate System for the Clinical Description of Three-Dimensional Motions"
@@ -27,26 +16,58 @@ definitions of joint coordinate systems", part II (2005). Upright is the
 camera's own: the leans are right where the camera was held level.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from keras_pose.outputs import table
 
 SIDES = ("left", "right")
-OF_SIDES = (
-    "knee_flexion",
-    "hip_flexion",
-    "hip_abduction",
-    "ankle_dorsiflexion",
-    "elbow_flexion",
-    "shoulder_elevation",
-    "shoulder_plane",
-)
-OF_TRUNK = (
-    "trunk_forward_lean",
-    "trunk_side_lean",
-    "trunk_rotation",
-    "neck_flexion",
-)
+
+
+class Angle(NamedTuple):
+    """How an angle is counted.
+
+    Attributes:
+        zero: The pose in which it is 0.
+        positive: What a person does for it to grow.
+        limits: Its least and its largest value, degrees.
+    """
+
+    zero: str
+    positive: str
+    limits: tuple[int, int]
+
+
+OF_SIDES = {
+    "knee_flexion": Angle("straight", "bent", (0, 180)),
+    "hip_flexion": Angle(
+        "thigh in line with the trunk", "thigh forwards", (-180, 180)
+    ),
+    "hip_abduction": Angle(
+        "thigh in the sagittal plane", "away from the other leg", (-90, 90)
+    ),
+    "ankle_dorsiflexion": Angle(
+        "ankle to toe square to the shank", "toe up", (-90, 90)
+    ),
+    "elbow_flexion": Angle("straight", "bent", (0, 180)),
+    "shoulder_elevation": Angle(
+        "upper arm down along the trunk", "raised, 180 overhead", (0, 180)
+    ),
+    "shoulder_plane": Angle(
+        "raised to the side", "in front, 90 straight ahead", (-180, 180)
+    ),
+}
+OF_TRUNK = {
+    "trunk_forward_lean": Angle("upright", "forwards", (-180, 180)),
+    "trunk_side_lean": Angle("upright", "to the person's right", (-90, 90)),
+    "trunk_rotation": Angle(
+        "shoulders parallel to the hips", "to the person's left", (-180, 180)
+    ),
+    "neck_flexion": Angle(
+        "head in line with the trunk", "chin to the chest", (-180, 180)
+    ),
+}
 NAMES = (
     *(f"{side}_{angle}" for angle in OF_SIDES for side in SIDES),
     *OF_TRUNK,

@@ -52,13 +52,18 @@ def write_bvh(path, recording, person, fixed_bones=True, on_ground=True):
     with durable.replaced(path) as aside:
         with open(aside, "w", encoding="utf-8", newline="") as file:
             file.write("HIERARCHY\n")
-            _write_node(file, nodes, 0, rest * lengths[:, None], fixed_bones)
+            ends = _END * rig.end_directions(skeleton) * lengths[:, None]
+            offsets = rest * lengths[:, None]
+            _write_node(file, nodes, 0, offsets, ends, fixed_bones)
             file.write(f"MOTION\nFrames: {len(joints)}\n")
             file.write(f"Frame Time: {track.seconds_per_frame:.8f}\n")
             last = np.zeros((len(nodes), 3))
             for start in range(0, len(joints), _BLOCK):
                 block = joints[start : start + _BLOCK]
-                rows, last = _channels(nodes, block, rest, fixed_bones, last)
+                turns = rig.rotations_of(skeleton, block)
+                rows, last = _channels(
+                    nodes, block, turns, rest, fixed_bones, last
+                )
                 for row in rows.tolist():
                     # Adding 0 makes a zero of a negative one.
                     cells = [f"{round(value, 5) + 0.0:.5f}" for value in row]
@@ -75,24 +80,30 @@ def _check_known(skeleton, joints):
         )
 
 
-def _write_node(file, nodes, index, offsets, fixed_bones, depth=0):
+def _has_length(nodes, node):
+    """Whether it is not at the place of the node before it."""
+    return node.parent >= 0 and node.joint != nodes[node.parent].joint
+
+
+def _write_node(file, nodes, index, offsets, ends, fixed_bones, depth=0):
     """Writes a node and those below it."""
     node, tab = nodes[index], "\t" * depth
-    offset = np.zeros(3)
-    if depth and not node.is_before:
-        offset = offsets[node.joint]
-    has_place = not depth or not (fixed_bones or node.is_before)
+    has_length = _has_length(nodes, node)
+    offset = offsets[node.joint] if has_length else np.zeros(3)
+    has_place = not depth or (has_length and not fixed_bones)
     channels = (_POSITIONS if has_place else []) + _ROTATIONS
     file.write(f"{tab}{'JOINT' if depth else 'ROOT'} {node.name}\n{tab}{{\n")
     file.write(f"{tab}\tOFFSET {_text(offset)}\n")
     file.write(f"{tab}\tCHANNELS {len(channels)} {' '.join(channels)}\n")
     for child, other in enumerate(nodes):
         if other.parent == index:
-            _write_node(file, nodes, child, offsets, fixed_bones, depth + 1)
-    if not node.aims:
+            _write_node(
+                file, nodes, child, offsets, ends, fixed_bones, depth + 1
+            )
+    if all(other.parent != index for other in nodes):
         file.write(
             f"{tab}\tEnd Site\n{tab}\t{{\n"
-            f"{tab}\t\tOFFSET {_text(_END * offset)}\n{tab}\t}}\n"
+            f"{tab}\t\tOFFSET {_text(ends[node.joint])}\n{tab}\t}}\n"
         )
     file.write(f"{tab}}}\n")
 
@@ -101,9 +112,8 @@ def _text(vector):
     return " ".join(f"{value:.5f}" for value in (vector + 0.0).tolist())
 
 
-def _channels(nodes, joints, rest, fixed_bones, last):
+def _channels(nodes, joints, turns, rest, fixed_bones, last):
     """The rows (F, channels) of some frames, and their last angles."""
-    turns = rig.rotations_of(nodes, joints, rest)
     local = turns.copy()
     for index, node in enumerate(nodes):
         if node.parent >= 0:
@@ -114,7 +124,7 @@ def _channels(nodes, joints, rest, fixed_bones, last):
     for index, node in enumerate(nodes):
         if node.parent < 0:
             columns.append(joints[:, node.joint])
-        elif not (fixed_bones or node.is_before):
+        elif _has_length(nodes, node) and not fixed_bones:
             # Its parent points at it: only how far away it is can differ.
             before = nodes[node.parent].joint
             bone = joints[:, node.joint] - joints[:, before]

@@ -6,6 +6,7 @@ import os
 import cv2
 import numpy as np
 
+from keras_pose import console
 from keras_pose import durable
 
 # The codecs that OpenCV's wheels can write for each kind of file. They hold no
@@ -13,17 +14,22 @@ from keras_pose import durable
 _CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 _MOST_IN_THOUSANDTHS = 65
 _USUAL_RATE = 30.0  # frames a second, where a camera does not say
+_HIGHEST_RATE = 240.0  # more is what damaged headers say
+_LONGEST_GAP_S = 60.0  # that is waited through: times may be damaged too
 
 
 class FilmWriter:
     """Writes a video, to be used by `with`: a block that raises leaves none.
 
     An MP4 plays in the players of Windows, macOS and Linux and is written five
-    times as fast as a WebM, which plays in browsers.
+    times as fast as a WebM, which plays in browsers. The film lasts as long as
+    what was seen: a frame stays until the next one's time, also where frames
+    were lost or a camera gave fewer; of those that come faster than the film
+    has frames, some are left out.
 
     Args:
         path: .mp4 or .webm.
-        frames_per_second: Of the video; None for 30.
+        frames_per_second: Of the film; None for 30.
 
     Raises:
         ValueError: The name ends otherwise.
@@ -36,7 +42,7 @@ class FilmWriter:
             raise ValueError(
                 f"`path` must end in {' or '.join(_CODECS)}. Received: {path}"
             )
-        rate = frames_per_second or _USUAL_RATE
+        rate = min(frames_per_second or _USUAL_RATE, _HIGHEST_RATE)
         # MPEG-4 takes thousandths up to 65, and hundredths above.
         self._rate = round(rate, 3 if rate <= _MOST_IN_THOUSANDTHS else 2)
         self._writer = None
@@ -53,12 +59,13 @@ class FilmWriter:
             self._writer = None
             self._aside.__exit__(*error)
 
-    def add(self, image):
+    def add(self, image, time_s):
         """Adds a frame.
 
         Args:
             image: (height, width, 3) uint8, RGB. The first one settles the
                 size, an even one; others are shrunk into it, or get borders.
+            time_s: When it was seen, seconds, later than the one before.
 
         Raises:
             OSError: The file cannot be written.
@@ -67,8 +74,20 @@ class FilmWriter:
             height, width = image.shape[:2]
             self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)
             self._open()
+            self._begin_s, self._count = time_s, 0
+        place = round((time_s - self._begin_s) * self._rate)
+        missing = place - self._count
+        if missing < 0:
+            return
+        if missing / self._rate > _LONGEST_GAP_S:
+            self._begin_s += missing / self._rate
+            missing = 0
+        for _ in range(missing):
+            self._writer.write(self._last)
         framed = _framed(image, *self._size)
-        self._writer.write(cv2.cvtColor(framed, cv2.COLOR_RGB2BGR))
+        self._last = cv2.cvtColor(framed, cv2.COLOR_RGB2BGR)
+        self._writer.write(self._last)
+        self._count += missing + 1
 
     def close(self):
         """Ends the file, and puts it where it belongs.
@@ -83,7 +102,11 @@ class FilmWriter:
         self._writer = None
         with self._aside:
             film = cv2.VideoCapture(self._file, cv2.CAP_FFMPEG)
-            is_whole = film.isOpened() and film.read()[0]
+            is_whole = (
+                film.isOpened()
+                and film.read()[0]
+                and film.get(cv2.CAP_PROP_FRAME_COUNT) == self._count
+            )
             film.release()
             if not is_whole:
                 raise OSError(f"{self._path}: could not be written")
@@ -98,13 +121,15 @@ class FilmWriter:
             ending = os.path.splitext(self._path)[1]
             self._file = self._replacement + ending
             stack.callback(_remove, self._file)
-            writer = cv2.VideoWriter(
-                self._file,
-                cv2.CAP_FFMPEG,
-                cv2.VideoWriter_fourcc(*self._codec),
-                self._rate,
-                self._size,
-            )
+            # OpenCV prints that WebM has no such tag, and writes it.
+            with console.quiet():
+                writer = cv2.VideoWriter(
+                    self._file,
+                    cv2.CAP_FFMPEG,
+                    cv2.VideoWriter_fourcc(*self._codec),
+                    self._rate,
+                    self._size,
+                )
             if not writer.isOpened():
                 raise OSError(
                     f"{self._path}: cannot be written as {self._codec}"

@@ -4,7 +4,7 @@ const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const recording = new PoseRecording(data);
 const picture = new Picture(byId("picture"), recording, data.pictures);
-const scene = new Scene(byId("scene"), recording);
+const scene = new Scene(byId("people-3d"), recording, () => { byId("view").value = "turned"; });
 const angles = new Angles(recording, (time) => jump(recording.frameAt(time + 1e-6)));
 const player = { frame: 0, playing: false, time: 0, before: 0 };
 
@@ -26,8 +26,8 @@ function describe() {
     : "Keys: arrows step, Home and End. Drag the scene to turn it, scroll to come closer.";
   document.body.classList.toggle("without-time", !recording.hasTime);
   document.body.classList.toggle("single", recording.length === 1);
-  for (const side of ["left", "right", "centre"]) {
-    byId(`legend-${side}`).style.background = rgb(themeColours().side(recording.colours[side]));
+  for (const sample of document.querySelectorAll("[data-side]")) {
+    sample.style.background = rgb(themeColours().side(recording.colours[sample.dataset.side]));
   }
 }
 
@@ -38,11 +38,12 @@ function show(frame) {
   if (!recording.hasTime) fillPersonList();
   angles.show(frame);
   showPeople(frame);
-  const name = recording.names[frame];
+  const name = recording.shortName(frame);
   const clock = recording.hasTime
     ? `${(recording.times[frame]).toFixed(2)} / ${recording.times[recording.length - 1].toFixed(2)} s`
     : `${frame + 1} / ${recording.length}`;
   byId("frame-name").textContent = name;
+  byId("frame-name").title = recording.names[frame];
   byId("clock").textContent = clock;
   byId("slider").value = frame;
   byId("slider").setAttribute("aria-valuetext", `${name}, ${clock}`);
@@ -202,8 +203,6 @@ function connect() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     describe();
     scene.redraw();
-    angles.buildTable();
-    show(player.frame);
     angles.draw();
   });
 }
@@ -214,7 +213,6 @@ async function start() {
   byId("fade-label").hidden = !recording.hasConfidence;
   byId("play").textContent = "▶";
   byId("people-title").textContent = recording.kind === "photos" ? "People in this photo" : "People in this frame";
-  byId("angles-title").textContent = recording.hasTime ? "Angles now, and in the chart" : "Joint angles";
   COLUMNS.forEach(([name, kind]) => {
     const cell = document.createElement("th");
     cell.scope = "col";

@@ -13,7 +13,9 @@ from keras_pose.outputs.page_data import page_data
 # In the order in which the browser reads them.
 _SCRIPTS = (
     "page_recording.js",
+    "page_colours.js",
     "page_picture.js",
+    "page_view.js",
     "page_scene.js",
     "page_angles.js",
     "page.js",

@@ -60,6 +60,10 @@ def page_data(recording, picture_frames=()):
             "frame": _whole(at[poses]),
             **_poses(recording, poses),
         },
+        "angles": {
+            name: angle._asdict()
+            for name, angle in (angles.OF_SIDES | angles.OF_TRUNK).items()
+        },
     }
 
 

@@ -68,7 +68,7 @@ class Picture {
   draw() {
     const [width, height] = this.size();
     // In one column the stage is as high as the picture.
-    const highest = matchMedia("(max-width: 860px)").matches ? innerHeight * 0.7 : this.stage.clientHeight;
+    const highest = matchMedia("(max-width: 860px)").matches ? innerHeight * 0.5 : this.stage.clientHeight;
     const zoom = Math.min(this.stage.clientWidth / width, highest / height);
     if (!(zoom > 0)) return;
     const { canvas } = this;
@@ -147,8 +147,4 @@ class Picture {
     context.fillStyle = "#20242c";
     context.fillText(text, left + 5, top + 10);
   }
-}
-
-function rgb([red, green, blue]) {
-  return `rgb(${red}, ${green}, ${blue})`;
 }

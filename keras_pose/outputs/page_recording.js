@@ -33,6 +33,7 @@ class PoseRecording {
     this.colours = data.colours;
 
     this.names = frames.names;
+    this.commonFolder = commonFolder(frames.names);
     this.number = numbers(frames.number);
     this.times = numbers(frames.timeS);
     this.sizes = numbers(frames.sizePx);
@@ -54,6 +55,7 @@ class PoseRecording {
     this.angles = new Map(
       Object.entries(poses.angles).map(([name, array]) => [name, numbers(array)]),
     );
+    this.meanings = data.angles;
 
     this.poseFrame = numbers(poses.frame);
     this.firstPose = new Int32Array(this.length + 1);
@@ -75,6 +77,11 @@ class PoseRecording {
 
   get numJoints() {
     return this.skeleton.joints.length;
+  }
+
+  /** A frame's name without the folder that all have. */
+  shortName(frame) {
+    return this.names[frame].slice(this.commonFolder);
   }
 
   /** The poses of a frame, as indices. */
@@ -116,6 +123,16 @@ class PoseRecording {
     const known = row.filter((value) => !Number.isNaN(value));
     return known.reduce((sum, value) => sum + value, 0) / known.length;
   }
+}
+
+/** How many letters of paths are the folder of them all. */
+function commonFolder(names) {
+  let count = Math.max(names[0].lastIndexOf("/"), names[0].lastIndexOf("\\")) + 1;
+  while (count && !names.every((name) => name.startsWith(names[0].slice(0, count)))) {
+    const folder = names[0].slice(0, count - 1);
+    count = Math.max(folder.lastIndexOf("/"), folder.lastIndexOf("\\")) + 1;
+  }
+  return count;
 }
 
 /** Index of the nearest of ascending numbers. */

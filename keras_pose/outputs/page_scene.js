@@ -1,32 +1,42 @@
 // The people in 3D, drawn by Plotly: x right, y away, z up, all in mm.
 
-const VIEWS = {
-  corner: { x: 0.85, y: -1.7, z: 0.6 },
-  camera: { x: 0, y: -1.95, z: 0.12 },
-  right: { x: 1.95, y: 0, z: 0.12 },
-  above: { x: 0, y: -0.02, z: 1.95 },
-};
-const CENTRE = { x: 0, y: 0, z: -0.08 };
 const LABEL_HEIGHT = 160; // mm above a person
-const UP = { x: 0, y: 0, z: 1 };
+const TICKS = 6; // along the longest axis
+const TITLES = { xaxis: "right, mm", yaxis: "away, mm", zaxis: "up, mm" };
 
 class Scene {
-  constructor(element, recording) {
+  constructor(element, recording, onTurn) {
     this.element = element;
     this.recording = recording;
+    this.onTurn = onTurn;
     this.rootRelative = false;
     this.showCamera = false;
     this.fade = false;
     this.frame = 0;
+    this.viewed = VIEWS.corner;
+    this.hidden = null; // the axis that is seen end on
     this.held = false; // by the mouse: to draw then would turn the view back
+    this.turned = false;
+    this.isInSight = true;
     this.bounds = null;
-    element.addEventListener("pointerdown", () => { this.held = true; });
+    this.listen();
+    new IntersectionObserver(([{ isIntersecting }]) => {
+      this.isInSight = isIntersecting;
+      this.show(this.frame);
+    }).observe(element);
+    new ResizeObserver(() => this.theme && Plotly.relayout(element, this.axesUpdate())).observe(element);
+  }
+
+  listen() {
+    this.element.addEventListener("pointerdown", () => { this.held = true; });
+    this.element.addEventListener("pointermove", () => { this.turned ||= this.held; });
     for (const end of ["pointerup", "pointercancel"]) {
       // Plotly itself listens to the event that follows this one.
       addEventListener(end, () => this.held && this.releaseAfter(0));
     }
-    element.addEventListener("wheel", () => {
+    this.element.addEventListener("wheel", () => {
       this.held = true;
+      this.turned = true;
       this.releaseAfter(400); // it glides to a stop
     }, { capture: true, passive: true });
   }
@@ -39,62 +49,95 @@ class Scene {
       // Plotly notes the view at each event, before it has glided to its end.
       const drawn = this.element._fullLayout.scene._scene;
       if (drawn?.camera) this.element.layout.scene.camera = drawn.getCamera();
+      if (this.turned) this.noteTurn();
+      this.turned = false;
       this.show(this.frame);
     }, milliseconds);
+  }
+
+  /** A flat view that was turned shows all axes; one that came closer stays. */
+  noteTurn() {
+    this.onTurn();
+    const { camera } = this.element.layout.scene;
+    if (!this.hidden || isSameDirection(camera, this.viewed.camera)) return;
+    this.hidden = null;
+    this.viewed = { camera };
+    Plotly.relayout(this.element, this.axesUpdate());
   }
 
   /** Draws all anew: at first, and when a switch or the colours changed. */
   async redraw() {
     this.theme = themeColours();
-    this.bounds = this.recording.hasTime ? this.boundsOf(this.somePoses()) : null;
-    const bounds = this.bounds ?? this.boundsOf(this.recording.posesOf(this.frame));
+    this.setBounds();
     // Bones of a person who is small in the scene are thin too.
-    this.thick = Math.min(6, Math.max(2, 22000 / diagonalOf(bounds)));
-    await Plotly.react(this.element, this.traces(), this.layout(bounds), {
+    const diagonal = Math.hypot(...this.bounds.map(([low, high]) => high - low));
+    this.thick = Math.min(6, Math.max(2, 22000 / diagonal));
+    await Plotly.react(this.element, this.traces(), this.layout(), {
       responsive: true, displaylogo: false, modeBarButtons: [["toImage"]],
     });
   }
 
   view(name) {
-    Plotly.relayout(this.element, {
-      "scene.camera.eye": VIEWS[name], "scene.camera.center": CENTRE, "scene.camera.up": UP,
-    });
+    this.viewed = VIEWS[name];
+    this.hidden = this.viewed.hidden;
+    Plotly.relayout(this.element, { "scene.camera": this.viewed.camera, ...this.axesUpdate() });
   }
 
   show(frame) {
     this.frame = frame;
-    if (this.held || !this.theme) return;
+    if (this.held || !this.theme || !this.isInSight) return;
+    if (!this.recording.hasTime) this.setBounds();
     const traces = this.traces();
     const each = (value) => traces.map(value);
     Plotly.update(this.element, {
       x: each((t) => t.x), y: each((t) => t.y), z: each((t) => t.z), text: each((t) => t.text),
       "line.color": each((t) => t.line?.color),
       "marker.color": each((t) => t.marker?.color), "marker.size": each((t) => t.marker?.size),
-    }, this.bounds ? {} : this.rangeUpdate(this.boundsOf(this.recording.posesOf(frame))));
+    }, this.recording.hasTime ? {} : this.axesUpdate());
   }
 
-  layout(bounds) {
-    const { line, ink, faint } = this.theme;
-    const axis = (text, range) => ({
-      title: { text }, range, nticks: 6, tickformat: ",d", showspikes: false, showbackground: false,
+  layout() {
+    const { line, ink, faint, floor } = this.theme;
+    const axes = Object.keys(TITLES).map((name) => [name, {
+      tickformat: ",d", showspikes: false,
       gridcolor: line, linecolor: line, zerolinecolor: line,
-    });
-    return {
+      showbackground: name === "zaxis", backgroundcolor: floor,
+    }]);
+    const layout = {
       margin: { l: 0, r: 0, t: 0, b: 0 },
       paper_bgcolor: "rgba(0,0,0,0)",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: faint, activecolor: ink },
       font: { family: "system-ui, sans-serif", size: 11, color: ink },
       scene: {
-        xaxis: axis("right, mm", bounds[0]),
-        yaxis: axis("away, mm", bounds[1]),
-        zaxis: { ...axis("up, mm", bounds[2]), showbackground: true, backgroundcolor: this.theme.floor },
+        ...Object.fromEntries(axes),
         aspectmode: "manual",
-        aspectratio: this.aspectOf(bounds),
         dragmode: "turntable",
         // The one that the mouse has made, if there is one.
-        camera: this.element.layout?.scene.camera ?? { eye: VIEWS.corner, center: CENTRE, up: UP },
+        camera: this.element.layout?.scene.camera ?? this.viewed.camera,
       },
     };
+    for (const [path, value] of Object.entries(this.axesUpdate())) {
+      const [, name, key] = path.split(".");
+      if (key) layout.scene[name][key] = value;
+      else layout.scene[name] = value;
+    }
+    return layout;
+  }
+
+  /** What the axes show, and how long they are. */
+  axesUpdate() {
+    const { clientWidth, clientHeight } = this.element;
+    const aspect = aspectThatFits(this.bounds, this.viewed, clientWidth, clientHeight);
+    const longest = Math.max(...Object.values(aspect));
+    const update = { "scene.aspectratio": aspect };
+    Object.entries(TITLES).forEach(([name, text], i) => {
+      const isShown = this.hidden !== name;
+      update[`scene.${name}.range`] = this.bounds[i];
+      update[`scene.${name}.nticks`] = Math.max(3, Math.round((TICKS * aspect[name[0]]) / longest));
+      update[`scene.${name}.title`] = { text: isShown ? text : "" };
+      update[`scene.${name}.showticklabels`] = isShown;
+    });
+    return update;
   }
 
   /** People, their numbers, and the camera, in the present frame. */
@@ -108,7 +151,18 @@ class Scene {
         textfont: { size: 15, color: this.theme.ink } },
       { ...common, ...this.cameraTrace(this.frame), mode: "lines+text", hoverinfo: "skip",
         line: { width: 3, color: this.theme.faint }, textfont: { color: this.theme.faint }, textposition: "top center" },
+      { ...common, ...this.extentTrace(), mode: "none", hoverinfo: "skip" },
     ];
+  }
+
+  /**
+   * Nothing to see, as far as the axes go and farther. Plotly measures in the
+   * extent of all points: each time that it changes, the axes are made anew,
+   * and their shaders compiled, which takes longer than to draw the people.
+   */
+  extentTrace() {
+    const [x, y, z] = this.bounds.map(([low, high]) => [4 * low - 3 * high, 4 * high - 3 * low]);
+    return { x, y, z };
   }
 
   /** A joint of a pose in the scene: right, away, up. */
@@ -164,22 +218,6 @@ class Scene {
     return trace;
   }
 
-  /** Lengths of the axes: a millimetre is as long on each. */
-  aspectOf(bounds) {
-    const { clientWidth, clientHeight } = this.element;
-    // Plotly shows as much from top to bottom, however narrow the scene is.
-    const size = 1.5 * Math.min(1, Math.max(0.6, clientWidth / clientHeight / 1.5));
-    const [x, y, z] = bounds.map(([low, high]) => (size * (high - low)) / diagonalOf(bounds));
-    return { x, y, z };
-  }
-
-  rangeUpdate(bounds) {
-    return {
-      "scene.xaxis.range": bounds[0], "scene.yaxis.range": bounds[1], "scene.zaxis.range": bounds[2],
-      "scene.aspectratio": this.aspectOf(bounds),
-    };
-  }
-
   /** The camera: what it sees, as a pyramid a third of the way to the people. */
   cameraTrace(frame) {
     const trace = { x: [], y: [], z: [], text: [] };
@@ -214,6 +252,12 @@ class Scene {
     return Array.from({ length: Math.ceil(count / stride) }, (_, i) => i * stride);
   }
 
+  /** Of a video one scene for all frames; of photos each has its own. */
+  setBounds() {
+    const { hasTime } = this.recording;
+    this.bounds = this.boundsOf(hasTime ? this.somePoses() : this.recording.posesOf(this.frame));
+  }
+
   /** What has to be in view, as [[lowest, highest], ...] of the three axes. */
   boundsOf(poses) {
     const bounds = [0, 1, 2].map((axis) => {
@@ -242,27 +286,4 @@ class Scene {
     }
     return bounds;
   }
-}
-
-function diagonalOf(bounds) {
-  return Math.hypot(...bounds.map(([low, high]) => high - low));
-}
-
-
-/** A colour, from all of the second to all of the first. */
-function mixed(first, second, share) {
-  return rgb(first.map((value, i) => Math.round(value * share + second[i] * (1 - share))));
-}
-
-/** The page's colours, and how those of the sides look on them. */
-function themeColours() {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-  const card = colour("card").match(/[0-9a-f]{2}/gi).map((hex) => parseInt(hex, 16));
-  const dark = card[0] < 128;
-  const lighter = (channels) => channels.map((value) => Math.round(value + 0.35 * (255 - value)));
-  return {
-    ink: colour("ink"), faint: colour("faint"), line: colour("line"), floor: colour("floor"), card,
-    side: (channels) => (dark ? lighter(channels) : channels),
-  };
 }

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from keras_pose import durable
+from keras_pose.pose import Caveat
 from keras_pose.pose import Pose
 from keras_pose.pose import Poses
 from keras_pose.recording import Recorder
@@ -122,6 +123,7 @@ def _frames(recording):
             intrinsics=recording.intrinsics[frame],
             intrinsics_from=recording.intrinsics_from[frame],
             distortion=recording.distortion[frame],
+            caveats=Caveat(int(recording.caveats[frame])),
         )
         time = round(float(recording.times_s[frame]), _TIME_DECIMALS)
         yield {"name": name, "time_s": time, **poses.to_dict()}
@@ -206,7 +208,21 @@ def _poses(item, skeleton):
         intrinsics=item.numbers("intrinsics_px", (3, 3)),
         intrinsics_from=item.text("intrinsics_from"),
         distortion=item.numbers("distortion", (5,)),
+        caveats=_caveats(item),
     )
+
+
+def _caveats(item):
+    """Those of a frame, which may do without."""
+    known = {caveat.name.lower(): caveat for caveat in Caveat}
+    names, caveats = item.values.get("caveats", []), Caveat(0)
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and name in known for name in names
+    ):
+        item.refuse("caveats", f"a list of {', '.join(known)}")
+    for name in names:
+        caveats |= known[name]
+    return caveats
 
 
 def _person(item, skeleton):

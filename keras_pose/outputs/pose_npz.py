@@ -8,8 +8,11 @@ from keras_pose import durable
 from keras_pose.outputs.pose_json import FORMAT
 from keras_pose.outputs.pose_json import KINDS
 from keras_pose.outputs.pose_json import VERSION
+from keras_pose.pose import Caveat
 from keras_pose.recording import Recording
 from keras_pose.skeleton import SKELETONS
+
+_ALL_CAVEATS = (~Caveat(0)).value
 
 # Fields of a Recording: their names in the file, shapes and kinds of dtype. J
 # stands for the number of joints, None for the number of rows.
@@ -20,6 +23,7 @@ _OF_FRAMES = {
     "intrinsics": ("intrinsics_px", (None, 3, 3), "f"),
     "intrinsics_from": ("intrinsics_from", (None,), "U"),
     "distortion": ("distortion", (None, 5), "f"),
+    "caveats": ("caveats", (None,), "i"),
 }
 _OF_POSES = {
     "frame": ("frame", (None,), "i"),
@@ -165,5 +169,7 @@ def _check_order(path, kind, found):
         raise ValueError(
             f"{path}: `person` must be from 1, and once in each frame"
         )
+    if np.any(found["caveats"] & ~_ALL_CAVEATS):
+        raise ValueError(f"{path}: `caveats` must be in 0 to {_ALL_CAVEATS}")
     if np.any(found["sizes_px"] < 1):
         raise ValueError(f"{path}: `sizes_px` must be from 1")

@@ -176,7 +176,7 @@ class Results:
         if self._films:
             drawn = picture.draw(frame.image, poses)
             for writer in self._films:
-                writer.add(drawn)
+                writer.add(drawn, frame.time_s)
         if "still" in self._formats and len(poses):
             sure = _sureness(poses)
             if self._best is None or sure > _sureness(self._best[1]):

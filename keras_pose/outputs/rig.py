@@ -1,9 +1,12 @@
 """The skeleton as an animation tool wants it: bones of fixed rest directions.
 
 The rest pose is a T-pose that faces +z with y up. Joints have the names that
-tools for retargeting know. Between a joint with several children and each of
-these stands a joint without length, as in CMU's files, so that every bone can
-point where it does, whatever its neighbours do.
+tools for retargeting know.
+
+Every bone points where it was predicted, whatever its neighbours do: where
+one ends at several, as the spine does at neck and shoulders, each of these is
+a joint of its own at its end, and says how it is turned about itself; hips
+hang on joints at the pelvis, as in CMU's files.
 """
 
 import math
@@ -27,10 +30,11 @@ _REST = {
     "hand": (1, 0, 0),
     "nose": (0, 1, 0.5),
 }
+_REST_AFTER = {"ankle": (0, 0, 1)}  # feet that are not known lie on the ground
 _REST_OF_OTHERS = (0, 1, 0)  # the spine and what is above it
 
-# Names of joints in Mixamo's and CMU's files, and of those without length
-# before them, by the joint's name less its side.
+# Names of joints in Mixamo's and CMU's files, and of those that point to them
+# beside others, by the joint's name less its side.
 _NAMES = {
     "pelvis": "Hips",
     "hip": "UpLeg",
@@ -42,7 +46,7 @@ _NAMES = {
     "spine2": "Spine1",
     "spine3": "Spine2",
     "spine4": "Spine3",
-    "thorax": "Spine1",
+    "thorax": "Neck",
     "neck": "Neck",
     "nose": "Head",
     "head": "Head",
@@ -53,7 +57,7 @@ _NAMES = {
     "wrist": "Hand",
     "hand": "HandIndex1",
 }
-_NAMES_BEFORE = {"shoulder": "Shoulder", "hip": "HipJoint"}
+_NAMES_BEFORE = {"shoulder": "Shoulder", "hip": "HipJoint", "thorax": "Spine"}
 
 # Weight of the parent's rotation where a joint's children leave one open.
 _INERTIA = 1e-6
@@ -65,23 +69,24 @@ class Node(NamedTuple):
     Attributes:
         name: As the file has it.
         joint: Index of the skeleton's joint that is at its place.
-        parent: Index of the node before it; -1 for the root.
-        is_before: Whether it is one without length, before a child.
-        aims: Indices of the joints that its rotation points to.
+        parent: Index of the node before it, which is at the same place or at
+            that of the joint's parent; -1 for the root.
+        axis: Index of the joint that it points to; -1 for none.
+        sides: Indices of the joints that say how it is turned besides.
     """
 
     name: str
     joint: int
     parent: int
-    is_before: bool
-    aims: tuple[int, ...]
+    axis: int
+    sides: tuple[int, ...]
 
 
 def nodes_of(skeleton):
     """The nodes of a skeleton with a root, each after its parent.
 
     Returns:
-        A tuple of Nodes.
+        A tuple of Nodes. Each joint has one of its name at its place.
 
     Raises:
         ValueError: The skeleton has no root, or joints that do not hang on it.
@@ -94,19 +99,38 @@ def nodes_of(skeleton):
     names = joint_names(skeleton)
     nodes = []
 
-    def add(joint, parent):
-        children = _children(skeleton, joint)
-        here = len(nodes)
-        nodes.append(Node(names[joint], joint, parent, False, children))
-        for child in children:
-            before = here
-            if len(children) > 1:
-                before = len(nodes)
-                name = _name_before(skeleton, child, names)
-                nodes.append(Node(name, joint, here, True, (child,)))
-            add(child, before)
+    def add(name, joint, parent, axis, sides=()):
+        nodes.append(Node(name, joint, parent, axis, sides))
+        return len(nodes) - 1
 
-    add(skeleton.root, -1)
+    def point(name, joint, parent, child):
+        """Adds a node that points to a child, and what is beyond."""
+        _, sides = _fork(skeleton, child)
+        grow(child, add(name, joint, parent, child, sides))
+
+    def grow(joint, parent):
+        """Adds what begins at a joint, to which its parent points."""
+        children = _children(skeleton, joint)
+        first, sides = _fork(skeleton, joint)
+        if not children:
+            add(names[joint], joint, parent, -1)
+        elif len(children) == 1:
+            first = children[0]
+        elif parent < 0 or not sides:  # nothing before has turned with them
+            if first >= 0 and _fork(skeleton, first)[1]:
+                first = -1
+            sides = tuple(child for child in children if child != first)
+            parent = add(names[joint], joint, parent, first, sides)
+        for child in children:
+            if child != first:
+                name = _name_before(skeleton, child, names)
+                point(name, joint, parent, child)
+            elif parent >= 0 and nodes[parent].axis == child:
+                grow(child, parent)
+            else:
+                point(names[joint], joint, parent, child)
+
+    grow(skeleton.root, -1)
     missing = set(range(skeleton.num_joints)) - {node.joint for node in nodes}
     if missing:
         raise ValueError(
@@ -124,6 +148,8 @@ def joint_names(skeleton):
         name = _NAMES.get(kind)
         if kind == "toe" and f"{side.lower()}_foot" not in skeleton.joints:
             name = _NAMES["foot"]
+        if kind == "neck" and "thorax" in skeleton.joints:
+            name = _NAMES["head"]  # that neck is its upper end
         name = re.sub(r"[^\w.-]", "_", own) if name is None else side + name
         names.append(own if name in names else name)
     return tuple(names)
@@ -131,52 +157,67 @@ def joint_names(skeleton):
 
 def rest_directions(skeleton):
     """Directions (J, 3) of length 1 to each joint from its parent."""
+    return _directions(skeleton, _REST)
+
+
+def end_directions(skeleton):
+    """Directions (J, 3) of length 1 from each joint if it is the last one."""
+    return _directions(skeleton, _REST | _REST_AFTER)
+
+
+def _directions(skeleton, directions):
     found = np.empty((skeleton.num_joints, 3))
     for joint in range(skeleton.num_joints):
         side, kind = _side_and_kind(skeleton, joint)
-        x, y, z = _REST.get(kind, _REST_OF_OTHERS)
+        x, y, z = directions.get(kind, _REST_OF_OTHERS)
         found[joint] = (-x if side == "Right" else x), y, z
         found[joint] /= math.hypot(x, y, z)
     return found
 
 
-def rotations_of(nodes, joints, rest):
+def rotations_of(skeleton, joints):
     """Rotations that take the T-pose to poses.
 
-    A node with one aim makes the least turn of its parent's rotation that
-    points to it, so that no limb twists by itself; one with several takes the
-    rotation that brings them nearest to where they are.
+    A node with an axis alone makes the least turn of its parent's rotation
+    that points to it, so that no limb twists by itself; one with joints at its
+    sides takes the rotation that brings all nearest to where they are, and
+    makes the least turn from there.
 
     Args:
-        nodes: Those of `nodes_of`.
+        skeleton: One with a root.
         joints: (F, J, 3), any unit, y up.
-        rest: (J, 3) to each joint from its parent in the T-pose, in any unit;
-            of length more than 0.
 
     Returns:
-        (F, N, 3, 3), from a node's frame to the world.
+        (F, N, 3, 3), from the frame of each of `nodes_of` to the world.
     """
+    nodes, rest = nodes_of(skeleton), rest_directions(skeleton)
+    bones = joints - joints[:, list(skeleton.parents)]  # but for the root
     turns = np.empty((len(joints), len(nodes), 3, 3))
-    for index, node in enumerate(nodes):
-        if node.parent < 0:
-            before = np.broadcast_to(np.eye(3), (len(joints), 3, 3))
-        else:
-            before = turns[:, node.parent]
-        aims = list(node.aims)
-        bones = joints[:, aims] - joints[:, node.joint, None]
-        if len(aims) > 1:
-            turns[:, index] = _nearest_rotation(rest[aims], bones, before)
-        elif aims:
-            least = _least_turn(before @ rest[aims[0]], bones[:, 0])
-            turns[:, index] = least @ before
-        else:
-            turns[:, index] = before
+    for index, (_, _, parent, axis, sides) in enumerate(nodes):
+        turn = np.broadcast_to(np.eye(3), (len(joints), 3, 3))
+        if parent >= 0:
+            turn = turns[:, parent]
+        if sides:
+            aims = [*sides, axis] if axis >= 0 else list(sides)
+            turn = _nearest_rotation(rest[aims], bones[:, aims], turn)
+        if axis >= 0:
+            turn = _least_turn(turn @ rest[axis], bones[:, axis]) @ turn
+        turns[:, index] = turn
     return turns
 
 
 def _children(skeleton, joint):
     parents = enumerate(skeleton.parents)
     return tuple(child for child, parent in parents if parent == joint)
+
+
+def _fork(skeleton, joint):
+    """The one child in the centre and those at its sides; else (-1, ())."""
+    children = _children(skeleton, joint)
+    centre = [c for c in children if skeleton.side(c) == "centre"]
+    if len(children) < 2 or len(centre) != 1:
+        return -1, ()
+    return centre[0], tuple(c for c in children if c != centre[0])
 
 
 def _side_and_kind(skeleton, joint):

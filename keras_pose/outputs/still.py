@@ -14,8 +14,11 @@ from keras_pose.visualization import SIDE_COLOURS
 _LEAST_MM = 1200.0  # what the scene shows at least along each axis
 _LEAST_SHARE = 0.35  # of a side of the scene, of its longest
 _TICKS = 5  # along the longest side
-_ZOOM = 0.86  # leaves room for labels
+_ZOOM = 0.89  # leaves room for labels
 _LEAST_PX, _MOST_PX = 700, 2000  # longer side of an image that is drawn on
+_LINE_PT = 3.0
+_FINE_LINE_PT = 1.2
+_NEAR_MM = 4000.0  # scenes up to this long have bones of the full width
 _SURROUNDINGS = 0.2  # of people in their photo, of their extent
 
 
@@ -73,7 +76,8 @@ def _resized(image, poses):
     if zoom == 1:
         return image, poses
     way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-    image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=way)
+    size = [max(round(side * zoom), 1) for side in image.shape[1::-1]]
+    image = cv2.resize(image, size, interpolation=way)
     people = tuple(
         dataclasses.replace(
             pose,
@@ -127,9 +131,11 @@ def draw_scene(axes, poses):
     size = np.maximum(size, _LEAST_SHARE * size.max())
     corner = (low + high - size) / 2
     corner[2] = low[2]  # the ground
+    # Bones of a person who is small in the scene are thin too.
+    width = max(_FINE_LINE_PT, _LINE_PT * min(1, _NEAR_MM / size.max()))
     labelled = set()
     for pose in poses:
-        _draw_person(axes, pose, labelled)
+        _draw_person(axes, pose, labelled, width)
         if len(poses) > 1:
             _draw_number(axes, pose, 0.04 * size.max())
     for axis, start, length in zip("xyz", corner, size, strict=True):
@@ -137,14 +143,14 @@ def draw_scene(axes, poses):
         ticks = max(2, round(_TICKS * length / size.max()))
         axes.locator_params(axis, nbins=ticks)
     axes.set_box_aspect(size, zoom=_ZOOM)  # one scale
-    axes.set_xlabel("right, mm")
-    axes.set_ylabel("away from the camera, mm", labelpad=10)
-    axes.set_zlabel("up, mm")
+    axes.set_xlabel("right, mm", labelpad=10)
+    axes.set_ylabel("away, mm", labelpad=10)
+    axes.set_zlabel("up, mm", labelpad=7)
     axes.view_init(elev=12, azim=-68)
     axes.legend(title="person's own", loc="upper right")
 
 
-def _draw_person(axes, pose, labelled):
+def _draw_person(axes, pose, labelled, width):
     """A person's bones in the colours of their sides."""
     joints, skeleton = _upright(pose), pose.skeleton
     for parent, child in skeleton.bones:
@@ -157,9 +163,9 @@ def _draw_person(axes, pose, labelled):
             y,
             z,
             color=np.array(SIDE_COLOURS[side]) / 255,
-            linewidth=3,
+            linewidth=width,
             marker="o",
-            markersize=4,
+            markersize=4 / 3 * width,
             label=side if is_new else None,
         )
 

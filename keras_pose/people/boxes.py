@@ -73,6 +73,22 @@ def area(boxes):
     return np.prod(_rows(boxes)[:, 2:], axis=-1)
 
 
+def middle(box):
+    """The middle of a box (..., 4), (..., 2) px."""
+    return box[..., :2] + box[..., 2:] / 2
+
+
+def longer_side(box):
+    """Of a box (..., 4), (...) px."""
+    return np.max(box[..., 2:], axis=-1)
+
+
+def enlarged(box, factor):
+    """A box (4,) about the same middle, with each side times a factor."""
+    size = box[2:] * factor
+    return np.concatenate([middle(box) - size / 2, size])
+
+
 def clipped(boxes, width, height):
     """The parts of boxes (N, 4) that lie in a picture."""
     boxes = _rows(boxes)

@@ -2,12 +2,13 @@
 
 A CSV with a header and a row for each person:
 
-    image,x,y,width,height
-    walk/001.jpg,310,95,180,420
+    image,x,y,width,height,person
+    walk/001.jpg,310,95,180,420,1
 
 `image` may be called `name` or `file`. Of a video, a column `frame` counts the
-frames from 0, or the name says it: `clip.mp4#12`. A row without any numbers
-says that nobody is there. Other columns are not read.
+frames from 0, or the name says it: `clip.mp4#12`. `person`, a number from 1,
+says who is who; it may be left out. A row without any numbers says that nobody
+is there. Other columns are not read.
 
 A JSON in one of these forms:
 
@@ -16,16 +17,18 @@ A JSON in one of these forms:
     [{"image_id": 785, "bbox": [310, 95, 180, 420], "category_id": 1,
       "score": 0.9}]
 
-The second may have a `frame` too. The third is what detectors write of COCO:
-`image_id` is the image's name, or its number, for 000000000785.jpg; what is no
-person (`category_id` 1) or has a `score` below 0.4 is left out. A file of
-COCO's own layout, with `images` and `annotations`, is read as well.
+The second may have a `frame` and a `person` too. The third is what detectors
+write of COCO: `image_id` is the image's name, or its number, for
+000000000785.jpg; what is no person (`category_id` 1) or has a `score` below 0.4
+is left out. A file of COCO's own layout, with `images` and `annotations`, is
+read as well.
 
 Boxes are x, y, width, height in px, counted from the image's corner.
 """
 
+import collections
 import os
-import posixpath
+import typing
 
 import numpy as np
 
@@ -33,17 +36,30 @@ from keras_pose.data.sources import labels
 from keras_pose.data.sources.reading import csv_table
 from keras_pose.data.sources.reading import files
 from keras_pose.data.sources.reading import json_stream
+from keras_pose.people.box_table import BoxTable
+from keras_pose.people.box_table import Entry
+from keras_pose.people.box_table import plain_name
 
 _MAX_JSON_BYTES = 2**30
 
 _NAMES = ("image", "name", "file")
 _BOX = ("x", "y", "width", "height")
-_PERSON = 1  # COCO's category
+_PERSON = "person"
+_CATEGORY = 1  # COCO's of people
 _LEAST_SCORE = 0.4
 _COCO = {
     "images": ("id", "file_name"),
     "annotations": ("image_id", "bbox", "category_id", "iscrowd"),
 }
+
+
+class _Row(typing.NamedTuple):
+    """A line of the file: somebody in an image, or none: that it is known."""
+
+    where: str  # what errors call it
+    name: str
+    box: typing.Any = None
+    person: typing.Any = None
 
 
 def read_boxes(path):
@@ -53,8 +69,7 @@ def read_boxes(path):
         path: A `.csv` or `.json` file.
 
     Returns:
-        {name: (N, 4) float64 px}, names as the file has them, with forward
-        slashes; frames of videos are called `clip.mp4#12`.
+        A BoxTable; frames of videos are called `clip.mp4#12`.
 
     Raises:
         ValueError: Names the file, the row and the field, and what is wrong.
@@ -67,75 +82,56 @@ def read_boxes(path):
         raise ValueError(
             f"a file of boxes must be a .csv or .json file. Received: {path}"
         )
-    found = {}
-    for where, name, box in read(path):
-        rows = found.setdefault(_plain(labels.text(name, where)), [])
-        if box is not None:
-            rows.append(_checked(box, where))
-    return {
-        name: np.array(rows, np.float64).reshape(-1, 4)
-        for name, rows in found.items()
+    images = collections.defaultdict(list)
+    for row in read(path):
+        rows = images[plain_name(labels.text(row.name, row.where))]
+        if row.box is not None:
+            rows.append(_checked(row))
+    is_named = {
+        row.person is not None for rows in images.values() for row in rows
     }
-
-
-def boxes_of(boxes, name):
-    """The boxes of one image.
-
-    Args:
-        boxes: As of `read_boxes`.
-        name: Path of the image, or of the video with the frame's number.
-
-    Returns:
-        (N, 4) px of the entry that has this name, or the longest end of it in
-        common and at least the name of the file; None if there is none.
-
-    Raises:
-        ValueError: Several entries have as much of the name.
-    """
-    name = _plain(name)
-    if name in boxes:
-        return boxes[name]
-    last = posixpath.basename(name)
-    common = {
-        other: _common_end(other, name)
-        for other in boxes
-        if posixpath.basename(other) == last
-    }
-    longest = [o for o, n in common.items() if n == max(common.values())]
-    if len(longest) > 1:
+    if len(is_named) > 1:
         raise ValueError(
-            f"the boxes must say which of them are those of {name}. Received: "
-            f"{' and '.join(longest[:2])}"
+            f"{path}: `person` must be given for everybody or for nobody. "
+            "Received: both"
         )
-    return boxes[longest[0]] if longest else None
+    return BoxTable(_entry(name, rows) for name, rows in images.items())
 
 
-def _plain(name):
-    """A name without what paths may be written with and without."""
-    return posixpath.normpath(name.replace(os.sep, "/"))
-
-
-def _common_end(first, second):
-    """The number of the last parts of two paths that agree."""
-    parts = zip(
-        reversed(first.split("/")), reversed(second.split("/")), strict=False
-    )
-    agree = [one == other for one, other in parts]
-    return agree.index(False) if False in agree else len(agree)
-
-
-def _checked(box, where):
-    box = labels.numbers(box, (4,), f"{where}: the box")
+def _checked(row):
+    box = labels.numbers(row.box, (4,), f"{row.where}: the box")
     if not (box[2:] > 0).all():
         raise ValueError(
-            f"{where}: the box must have a positive width and height. "
+            f"{row.where}: the box must have a positive width and height. "
             f"Received: {box.tolist()}"
         )
-    return box
+    person = row.person
+    if (
+        person is not None
+        and labels.whole(person, f"{row.where}: `person`") < 1
+    ):
+        raise ValueError(
+            f"{row.where}: `person` must be a number from 1. Received: {person}"
+        )
+    return row._replace(box=box)
+
+
+def _entry(name, rows):
+    """The Entry of an image's rows."""
+    boxes = np.array([row.box for row in rows], np.float64).reshape(-1, 4)
+    persons = tuple(row.person for row in rows)
+    if None in persons:
+        return Entry(name, boxes)
+    for earlier, row in enumerate(rows):
+        if row.person in persons[:earlier]:
+            raise ValueError(
+                f"{row.where}: `person` must be in an image once. "
+                f"Received: {row.person}, twice in {name}"
+            )
+    return Entry(name, boxes, persons)
 
 
 def _rows_of_csv(path):
-    """Yields (what errors call the row, name, box or None)."""
     name_column = None
 
     def check(where, header):
@@ -160,12 +156,12 @@ def _rows_of_csv(path):
         if "frame" in row:
             frame = csv_table.number(row, "frame", where, int)
             name = _frame_of(name, frame, where)
-        is_given = any(column in row for column in _BOX)
-        yield (
-            where,
-            name,
-            csv_table.together(row, _BOX, where) if is_given else None,
-        )
+        box = person = None
+        if any(column in row for column in _BOX):
+            box = csv_table.together(row, _BOX, where)
+        if _PERSON in row:
+            person = csv_table.number(row, _PERSON, where, int)
+        yield _Row(where, name, box, person)
 
 
 def _frame_of(name, frame, where):
@@ -191,8 +187,8 @@ def _rows_of_json(path):
                 raise ValueError(
                     f"{where}: must be a list of boxes. Received: {rows!r:.80}"
                 )
-            yield where, name, None  # the name counts without boxes too
-            yield from ((where, name, box) for box in rows)
+            yield _Row(where, name)
+            yield from (_Row(where, name, box) for box in rows)
 
 
 def _rows_of_list(path):
@@ -202,8 +198,9 @@ def _rows_of_list(path):
             if not isinstance(number, str):
                 labels.whole(number, f"{where}: `image_id`")
                 number = f"{number:012d}.jpg"
+            yield _Row(where, number)
             if _is_sure_person(item, where):
-                yield where, number, _box_in(item, "bbox", where)
+                yield _Row(where, number, _box_in(item, "bbox", where))
             continue
         names = [name for name in _NAMES if name in item]
         if len(names) != 1:
@@ -214,7 +211,8 @@ def _rows_of_list(path):
         name = labels.text(item[names[0]], f"{where}: `{names[0]}`")
         if item.get("frame") is not None:
             name = _frame_of(name, item["frame"], where)
-        yield where, name, _box_in(item, "box", where)
+        box = _box_in(item, "box", where)
+        yield _Row(where, name, box, item.get(_PERSON))
 
 
 def _rows_of_coco(path):
@@ -223,6 +221,7 @@ def _rows_of_coco(path):
         if section == "images":
             number = labels.whole(item.get("id"), f"{where}: `id`")
             names[number] = item.get("file_name")
+            yield _Row(where, names[number])
         elif _is_sure_person(item, where):
             number = labels.whole(item.get("image_id"), f"{where}: `image_id`")
             rows.append((where, number, _box_in(item, "bbox", where)))
@@ -232,12 +231,12 @@ def _rows_of_coco(path):
                 f"{where}: `image_id` must be the `id` of an image. "
                 f"Received: {number}"
             )
-        yield where, names[number], box
+        yield _Row(where, names[number], box)
 
 
 def _is_sure_person(item, where):
     score = labels.numbers(item.get("score", 1), (), f"{where}: `score`")
-    is_person = item.get("category_id", _PERSON) == _PERSON
+    is_person = item.get("category_id", _CATEGORY) == _CATEGORY
     return is_person and not item.get("iscrowd") and score >= _LEAST_SCORE
 
 

@@ -9,14 +9,13 @@ import itertools
 import numpy as np
 
 from keras_pose.people import boxes as boxes_of_people
-from keras_pose.people.track import longer_side
-from keras_pose.people.track import middle
+from keras_pose.people import timing
+from keras_pose.people.boxes import longer_side
+from keras_pose.people.boxes import middle
 
 # Two poses are of one person if their boxes and joints, by the mean distance
-# in longer sides, are this alike, for this long. People who pass each other are
-# for less.
-_LEAST_IOU, _MOST_APART, _LONG_S = 0.6, 0.1, 0.5
-_COURSE_S = 1.0  # for no longer does anybody keep to it
+# in longer sides, are this alike.
+_LEAST_IOU, _MOST_APART = 0.6, 0.1
 _LEAST_DIFFERENCE = 0.1  # longer sides between where two courses lead
 
 
@@ -47,7 +46,7 @@ class Doubles:
             begun[pair] = self._begun.get(pair, now)
             since = time_s - begun[pair][0]
             is_open = not any(one is first or one is second for one in found)
-            if since >= _LONG_S and is_open:
+            if since >= timing.DOUBLE_S and is_open:
                 found.append(
                     _let_go((first, second), begun[pair][1], since, time_s)
                 )
@@ -71,13 +70,14 @@ def _course(track):
 def _let_go(pair, courses, since, time_s):
     """Which of two it is; the younger where their courses do not tell."""
     led = [
-        start + velocity * min(since, _COURSE_S) for start, velocity in courses
+        start + velocity * min(since, timing.COURSE_S)
+        for start, velocity in courses
     ]
     away = [
         np.linalg.norm(place - middle(track.box))
         for place, track in zip(led, pair, strict=True)
     ]
-    confirmed = [track.detections >= 2 for track in pair]
+    confirmed = [track.is_confirmed for track in pair]
     least = _LEAST_DIFFERENCE * longer_side(pair[0].box)
     if confirmed[0] != confirmed[1]:
         index = confirmed.index(False)

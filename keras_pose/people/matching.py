@@ -12,9 +12,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from keras_pose.people import boxes as boxes_of_people
-from keras_pose.people.track import LONGEST_MOTION_S
-from keras_pose.people.track import longer_side
-from keras_pose.people.track import middle
+from keras_pose.people import timing
+from keras_pose.people.boxes import longer_side
+from keras_pose.people.boxes import middle
 
 # HOG's boxes of found people have an IoU with their joints' of 0.4 to 0.9.
 _LEAST_IOU = 0.3
@@ -26,7 +26,7 @@ _SAME_SIZE = 1.6
 _WORTH_OF_NEARNESS = 1e-3
 
 
-def matched(tracks, found, time_s, longest_s=LONGEST_MOTION_S):
+def matched(tracks, found, time_s, longest_s=timing.LONGEST_MOTION_S):
     """Pairs people with detections.
 
     Args:

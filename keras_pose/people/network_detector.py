@@ -1,7 +1,7 @@
 """Any people detector that somebody has exported, in TFLite or ONNX.
 
-`output_layouts` says which families are known. Weights have licences of their
-own: Ultralytics' YOLO, for one, is AGPL-3.0.
+`box_layouts` and `yolo_layouts` say which families are known. Weights have
+licences of their own: Ultralytics' YOLO, for one, is AGPL-3.0.
 """
 
 import os
@@ -12,7 +12,11 @@ import numpy as np
 from keras_pose.people import boxes as boxes_of_people
 from keras_pose.people import network_files
 from keras_pose.people import output_layouts
-from keras_pose.people.output_layouts import Candidates
+from keras_pose.people.candidates import BYTES
+from keras_pose.people.candidates import SIGNED
+from keras_pose.people.candidates import UNIT
+from keras_pose.people.candidates import Candidates
+from keras_pose.people.candidates import corners_px
 
 # A pose of nobody costs more than a person who is found a frame later.
 LEAST_SCORE = 0.4
@@ -51,8 +55,8 @@ class NetworkDetector:
         grey = np.full((height, width, 3), _GREY, np.uint8)
         self._layout = output_layouts.find_layout(
             self._network.path,
-            # What is in it does not matter yet, nor how it is scaled.
-            self._run(grey, output_layouts.UNIT),
+            # Grey in whatever scale tells enough.
+            self._run(grey, UNIT),
             self._size,
             self._network.class_names,
         )
@@ -68,13 +72,22 @@ class NetworkDetector:
             `boxes.Detections`.
 
         Raises:
-            ValueError: The network fails.
+            ValueError: The network fails, or its scores are no numbers.
         """
         height, width = image.shape[:2]
         fitted, zoom, corner = _fitted(image, self._size)
+        if self._layout.is_bgr:
+            fitted = fitted[..., ::-1]
         outputs = self._run(fitted, self._layout.pixels)
-        candidates = _likely(self._layout.decode(outputs))
-        corners = output_layouts.corners_px(candidates, self._size)
+        candidates = self._layout.decode(outputs)
+        if np.isnan(candidates.scores).any():
+            # Of a network that some step of its export has spoilt.
+            raise ValueError(
+                f"{self._network.path}: the detector's scores must be numbers. "
+                "Received: NaN; export it in float32"
+            )
+        candidates = _likely(candidates)
+        corners = corners_px(candidates, self._size)
         low, high = np.split(corners, 2, axis=1)
         boxes = np.concatenate([(low - corner) / zoom, (high - low) / zoom], 1)
         found = boxes_of_people.detections_within(
@@ -87,15 +100,7 @@ class NetworkDetector:
 
     def _run(self, image, pixels):
         """{name: array} of an image of the network's size."""
-        dtype = self._network.input_dtype
-        if dtype == np.int8:
-            values = (image.astype(np.int16) - 128).astype(np.int8)
-        elif dtype == np.uint8:
-            values = image
-        elif pixels == output_layouts.SIGNED:
-            values = (image / 127.5 - 1).astype(dtype)
-        else:
-            values = (image / 255.0).astype(dtype)
+        values = _encoded(image, pixels, self._network)
         if self._is_planar:
             values = np.moveaxis(values, -1, 0)
         values = np.ascontiguousarray(values.reshape(self._network.input_shape))
@@ -105,6 +110,27 @@ class NetworkDetector:
             raise ValueError(
                 f"{self._network.path}: the detector fails: {error}"
             ) from error
+
+
+def _encoded(image, pixels, network):
+    """An image as the numbers that a network takes, of the same shape."""
+    low, high = pixels
+    floats = low + image * ((high - low) / 255)
+    if network.input_dtype.kind == "f":
+        return floats.astype(network.input_dtype)
+    whole = np.iinfo(network.input_dtype)
+    if network.input_scale is not None:
+        scale, zero = network.input_scale
+        ends = (np.array([whole.min, whole.max]) - zero) * scale
+        if not any(_are_near(ends, usual) for usual in (UNIT, SIGNED, BYTES)):
+            steps = np.round(floats / scale + zero)
+            return np.clip(steps, whole.min, whole.max).astype(whole.dtype)
+    # Whole numbers from end to end are the pixels, whatever they stand for.
+    return (image.astype(np.int16) + whole.min).astype(whole.dtype)
+
+
+def _are_near(ends, usual):
+    return np.allclose(ends, usual, rtol=0, atol=0.02 * (usual[1] - usual[0]))
 
 
 def _fitted(image, size):

@@ -1,6 +1,5 @@
 """Opens a detector's file, of any layout, with the runtime that it needs."""
 
-import ast
 import dataclasses
 import os
 import threading
@@ -9,16 +8,15 @@ import typing
 import numpy as np
 
 from keras_pose.data.sources.reading import files
+from keras_pose.people import class_names
 from keras_pose.serving import runtimes
 
 _MAX_BYTES = 2**30
-_MAX_NAMES_LENGTH = 2**18  # of the text with the names of classes
 
 # A side that the network leaves open gets the one that most are made for, px.
 _USUAL_SIDE = 640
 
-_FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_ONNX_DTYPES = {"tensor(uint8)": np.uint8, "tensor(int8)": np.int8, **_FLOATS}
+_DTYPES = ("float32", "float16", "uint8", "int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +26,9 @@ class Network:
     Attributes:
         path: Its file.
         input_shape: Of the one image that it takes.
-        input_dtype: Likewise.
+        input_dtype: Likewise, of float32, float16, uint8 and int8.
+        input_scale: (what one step of whole numbers stands for, the number
+            that stands for 0), or None where they are not quantised.
         run: An array of that shape and dtype -> {name: array}, numbers of
             quantised outputs already what they stand for.
         class_names: {number: name} where the file says so, else None.
@@ -37,6 +37,7 @@ class Network:
     path: str
     input_shape: tuple[int, ...]
     input_dtype: np.dtype
+    input_scale: tuple[float, int] | None
     run: typing.Callable[[np.ndarray], dict[str, np.ndarray]]
     class_names: dict[int, str] | None
 
@@ -98,8 +99,17 @@ def _load_tflite(path, content):
                 for detail in outputs
             }
 
-    dtype = np.dtype(inputs[0]["dtype"])
-    return Network(path, shape, dtype, run, None)
+    scale, zero = inputs[0]["quantization"]
+    return Network(
+        path,
+        shape,
+        _known_dtype(
+            path, inputs[0]["name"], np.dtype(inputs[0]["dtype"]).name
+        ),
+        (scale, zero) if scale else None,
+        run,
+        class_names.of_tflite(path, content),
+    )
 
 
 def _dequantised(values, detail):
@@ -125,12 +135,6 @@ def _load_onnx(path, content):
         raise ValueError(f"{path}: not an ONNX model: {error}") from error
     inputs = session.get_inputs()
     _check_one(path, [value.name for value in inputs])
-    dtype = _ONNX_DTYPES.get(inputs[0].type)
-    if dtype is None:
-        raise ValueError(
-            f"{path}: must take an image of {', '.join(_ONNX_DTYPES)}. "
-            f"Received: {inputs[0].name}, {inputs[0].type}"
-        )
     # A side that is open has a name, or none.
     known = [s if isinstance(s, int) else -1 for s in inputs[0].shape]
     names = [value.name for value in session.get_outputs()]
@@ -142,10 +146,26 @@ def _load_onnx(path, content):
     return Network(
         path,
         _closed(path, inputs[0].name, known),
-        np.dtype(dtype),
+        _known_dtype(path, inputs[0].name, _onnx_dtype(inputs[0].type)),
+        None,
         run,
-        _class_names(path, properties.get("names")),
+        class_names.of_onnx(path, properties),
     )
+
+
+def _onnx_dtype(kind):
+    """NumPy's name of `tensor(float)` and so on."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return "float32" if name == "float" else name
+
+
+def _known_dtype(path, name, dtype):
+    if dtype not in _DTYPES:
+        raise ValueError(
+            f"{path}: must take an image of {', '.join(_DTYPES)}. "
+            f"Received: {name}, {dtype}"
+        )
+    return np.dtype(dtype)
 
 
 def _check_one(path, names):
@@ -171,28 +191,3 @@ def _closed(path, name, shape):
             f"Received: {name}, {tuple(int(side) for side in shape)}"
         )
     return tuple(_USUAL_SIDE if side < 1 else side for side in sides)
-
-
-def _class_names(path, text):
-    """{number: name} as exporters of YOLO write it, Python's own text."""
-    if text is None:
-        return None
-    try:
-        if len(text) > _MAX_NAMES_LENGTH:
-            raise ValueError(f"{len(text)} letters")
-        names = ast.literal_eval(text)
-        if isinstance(names, list):
-            names = dict(enumerate(names))
-        return {int(number): str(name) for number, name in names.items()}
-    except (
-        AttributeError,
-        MemoryError,  # of what is nested too deeply
-        RecursionError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ValueError(
-            f"{path}: `names` of its metadata must be the names of classes by "
-            f"their numbers. Received: {text:.80}"
-        ) from error

@@ -7,43 +7,38 @@ import numpy as np
 
 from keras_pose.data.sources import labels
 from keras_pose.people import boxes as boxes_of_people
+from keras_pose.people import timing
+from keras_pose.people.boxes import longer_side
+from keras_pose.people.boxes import middle
+from keras_pose.people.doubts import Doubt
+from keras_pose.people.doubts import doubt_of_place
+from keras_pose.pose import FOLLOWED
 
-# The time constants of the running velocity and of the running confidence.
-_VELOCITY_S, _LEVEL_S = 0.15, 2.0
-_FALLING = 0.1  # how much slower the level falls than it rises
-# For no longer does somebody go on as before.
-LONGEST_MOTION_S = 0.5
-_STALE_S = 0.4
+# A detection that is larger by this knows better, one that is smaller by it is
+# of a part. One of about the same size that overlaps less knows better too.
+DRIFTED = 1.4
+_BESIDE = 0.5
 
 # A box that is fed back as it comes drifts: weak networks draw joints to the
 # middle, and within a second theirs has shrunk to nothing. So each box of a
 # detector, or of the user, tells what the joints' box is wrong by, as its
-# offset in longer sides and the logarithm of its size; and sizes follow slowly,
-# sooner up than down: a crop that is too large still shows the person.
+# offset in longer sides and the logarithm of its size.
 _MOST_OFFSET, _MOST_EXCESS = 0.15, math.log(1.5)
 _NEW_SHARE = 0.5  # of a new detection, in the running mean
-_GROW_S, _SHRINK_S = 0.3, 1.0
 
-# What one frame may change, and one second more of it: the middle of the box
-# in its longer sides, and the longer side by its logarithm. A second is what a
-# person needs to crouch or to step aside.
-_MOST_MOVED, _MOST_MOVED_PER_S = 0.25, 0.5
-_MOST_GROWN, _MOST_GROWN_PER_S = math.log(1.6), 0.7
-# Joints farther from the middle than this share of the longer side are at the
-# crop's border; a person lies there with few of them.
-_BORDER, _MOST_AT_BORDER = 0.575, 1 / 3
-_LEAST_INSIDE = 0.3  # of the joints' box, in the picture
 # Of the person's own running level: networks that were taught by the integral
-# loss alone say next to 0 of everybody.
-_LEAST_OF_LEVEL = 0.6
+# loss alone say next to 0 of everybody. A network is surer of nobody than one
+# would think, so that it takes more to find somebody again than to keep them.
+LEAST_OF_LEVEL, LEAST_OF_LEVEL_AGAIN = 0.6, 0.75
+_FALLING = 0.1  # how much slower the level falls than it rises
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Track:
-    """One person.
+    """One person, equal to nobody else.
 
     Attributes:
-        person: Their number.
+        person: Their number; None of who is not followed yet.
         box: (4,) px, the last that is believed, at `time_s`.
         time_s: Seconds.
         box_from: How the box was found.
@@ -51,98 +46,151 @@ class Track:
             need none.
         begun_s: Since when they are followed.
         well_s: When there last was no doubt.
+        well_from_s: And since when there was none.
+        seen: (4,) px, the box of a detector, or the user, that the next pose
+            is compared with; or None.
+        last_seen: The last box of a detector that fits, and its time; None
+            once it has been gone back to.
+        firm: (4,) px, the last box that was no passing mistake.
         velocity: (2,) px/s of the box's middle.
         level: Running mean of the confidence, or None.
         bias: (3,) the joints' box's, offset and logarithm of size, as their
             person's box is less them; None before the first pose.
-        seen: (4,) px, the box of a detector, or the user, at `time_s`; None
-            where that is of the pose.
-        last_seen: The last box of a detector that fits, and its time; None
-            once it has been gone back to.
-        doubt: Why the last pose is not believed, or None.
+        doubt: The Doubt of the last pose, or None.
     """
 
-    person: int
+    person: int | None
     box: np.ndarray
     time_s: float
     box_from: str
     detections: float
     begun_s: float
     well_s: float
+    well_from_s: float
+    seen: np.ndarray | None
+    last_seen: tuple[np.ndarray, float] | None
+    firm: np.ndarray
     velocity: np.ndarray = dataclasses.field(
         default_factory=lambda: np.zeros(2)
     )
     level: float | None = None
-    doubt: str | None = None
     bias: np.ndarray | None = None
-    seen: np.ndarray | None = None
-    last_seen: tuple[np.ndarray, float] | None = None
+    doubt: Doubt | None = None
 
-    def box_at(self, time_s, longest_s=LONGEST_MOTION_S):
+    @classmethod
+    def begun(cls, person, box, time_s, box_from, detections):
+        """Who is in this box now."""
+        return cls(
+            person=person,
+            box=box,
+            time_s=time_s,
+            box_from=box_from,
+            detections=detections,
+            begun_s=time_s,
+            well_s=time_s,
+            well_from_s=time_s,
+            seen=box,
+            last_seen=(box, time_s),
+            firm=box,
+        )
+
+    @property
+    def is_confirmed(self):
+        """Whether it is sure that there is somebody."""
+        return self.detections >= 2
+
+    def box_at(self, time_s, longest_s=timing.LONGEST_MOTION_S):
         """Where the box is expected, (4,) px."""
         moved = self.velocity * min(time_s - self.time_s, longest_s)
         return np.concatenate([self.box[:2] + moved, self.box[2:]])
 
     def is_stale(self, time_s):
         """Whether the box is too old to be trusted beside a detection."""
-        return time_s - self.time_s > _STALE_S
+        return time_s - self.time_s > timing.STALE_S
+
+    def compare(self, box, time_s, box_from):
+        """Takes a detection's box, or what it tells of the joints', or none."""
+        size = longer_side(box) / longer_side(self.box)
+        is_part = size < 1 / DRIFTED
+        overlap = boxes_of_people.iou([box], [self.box_at(time_s)])[0, 0]
+        if (
+            size > DRIFTED
+            or self.doubt
+            or self.is_stale(time_s)
+            or (overlap < _BESIDE and not is_part)
+        ):
+            self.see(box, time_s, box_from)
+        elif not is_part:
+            self.seen, self.last_seen = box, (box, time_s)
 
     def see(self, box, time_s, box_from):
         """Takes the box of a detector for this person's."""
-        self.box, self.time_s, self.box_from = box, time_s, box_from
-        self.seen, self.velocity = box, np.zeros(2)
-        self.level = self.doubt = None
-        self.well_s = time_s
+        self._move_to(box, time_s, box_from)
+        self.last_seen, self.firm = (box, time_s), box
+        self.level, self.well_s, self.well_from_s = None, time_s, time_s
 
-    def learn(self, pose, used_box, time_s, picture_size, followed):
+    def look_back(self, time_s, box_from):
+        """Returns, in doubt, to where a detector last saw the person."""
+        if self.doubt is None or self.last_seen is None:
+            return
+        (box, seen_s), self.last_seen = self.last_seen, None
+        if time_s - seen_s <= timing.LOOKED_BACK_S:
+            # Nobody confirms it: `level` and `well_s` stay.
+            self._move_to(box, time_s, box_from)
+            self.well_from_s = time_s
+
+    def go_back(self):
+        """Returns to where the person was for sure, and stays there."""
+        self.box, self.velocity = self.firm, np.zeros(2)
+
+    def _move_to(self, box, time_s, box_from):
+        self.box, self.time_s, self.box_from = box, time_s, box_from
+        self.seen, self.velocity, self.doubt = box, np.zeros(2), None
+
+    def learn(
+        self, pose, used, time_s, picture_size, least_of_level=LEAST_OF_LEVEL
+    ):
         """Takes over what came out, unless it is not to be believed.
 
         Args:
-            pose: The person's `pose.Pose`.
-            used_box: (4,) px, that it was predicted from.
+            pose: The person's `pose.Pose`, or None.
+            used: (4,) px, the box that it was predicted from.
             time_s: Seconds.
             picture_size: (width, height) px.
-            followed: The `box_from` of the next box.
+            least_of_level: Of the confidence there was, that it must have.
         """
-        was_well = self.doubt is None
-        self.doubt = _doubt_of_joints(pose.joints_px)
+        was_well, self.doubt = self.doubt is None, _doubt_of_joints(pose)
         if self.doubt:
             return
         since = time_s - self.time_s
         tight = np.float64(labels.box_around(pose.joints_px))
         self._learn_bias(tight)
-        box = self._corrected(tight)
-        confidence = None
-        if pose.confidence is not None:
-            confidence = float(np.mean(pose.confidence))
-        self.doubt = (
-            _doubt_of_box(box, used_box, since, picture_size)
-            or _doubt_of_border(pose.joints_px, used_box)
-            or self._doubt_of(confidence)
-        )
+        box, confidence = self._corrected(tight), _mean(pose.confidence)
+        self.doubt = doubt_of_place(
+            box, pose.joints_px, used, since, picture_size
+        ) or self._doubt_of(confidence, least_of_level)
         if self.doubt:
             return
         box = self._sized(box, since)
-        if (
-            since > 0 and was_well
-        ):  # else it may be a jump, and to somebody else
-            velocity = (middle(box) - middle(self.box)) / since
-            share = 1 - math.exp(-since / _VELOCITY_S)
-            self.velocity = self.velocity + share * (velocity - self.velocity)
         if confidence is not None:
-            share = 1 - math.exp(-max(since, 0) / _LEVEL_S)
-            level = confidence if self.level is None else self.level
-            if confidence < level:  # or it would follow a slow drift
-                share *= _FALLING
-            self.level = level + share * (confidence - level)
+            self._learn_level(confidence, since)
+        # Else it may be a jump, and to somebody else.
+        if since > 0 and was_well:
+            self.move_on(box, time_s)
         self.box, self.time_s, self.well_s = box, time_s, time_s
-        self.box_from, self.seen = followed, None
+        self.box_from, self.seen = FOLLOWED, None
+        if not was_well:
+            self.well_from_s = time_s
+        if time_s - self.well_from_s >= timing.FIRM_S:
+            self.firm = box
 
-    def _sized(self, box, since):
-        """The box with the size that it may have by now."""
-        grown = math.log(longer_side(box) / longer_side(self.box))
-        share = 1 - math.exp(-since / (_GROW_S if grown > 0 else _SHRINK_S))
-        return _enlarged(box, math.exp((share - 1) * grown))
+    def move_on(self, box, time_s):
+        """Takes the box of a later time, and the way there for the velocity."""
+        since = time_s - self.time_s
+        velocity = (middle(box) - middle(self.box)) / since
+        share = 1 - math.exp(-since / timing.VELOCITY_S)
+        self.velocity = self.velocity + share * (velocity - self.velocity)
+        self.box, self.time_s = box, time_s
 
     def _learn_bias(self, tight):
         """Compares the joints' box with that of who knows better."""
@@ -164,56 +212,35 @@ class Track:
             return tight
         corner = tight[:2] + self.bias[:2] * longer_side(tight)
         box = np.concatenate([corner, tight[2:]])
-        return _enlarged(box, math.exp(self.bias[2]))
+        return boxes_of_people.enlarged(box, math.exp(self.bias[2]))
 
-    def _doubt_of(self, confidence):
+    def _sized(self, box, since):
+        """The box with the size that it may have by now."""
+        grown = math.log(longer_side(box) / longer_side(self.box))
+        slow = timing.GROWING_S if grown > 0 else timing.SHRINKING_S
+        share = 1 - math.exp(-since / slow)
+        return boxes_of_people.enlarged(box, math.exp((share - 1) * grown))
+
+    def _learn_level(self, confidence, since):
+        share = 1 - math.exp(-max(since, 0) / timing.CONFIDENCE_S)
+        level = confidence if self.level is None else self.level
+        if confidence < level:  # or it would follow a slow drift
+            share *= _FALLING
+        self.level = level + share * (confidence - level)
+
+    def _doubt_of(self, confidence, least_of_level):
         if confidence is None or self.level is None:
             return None
-        if math.isfinite(confidence) and (
-            confidence >= _LEAST_OF_LEVEL * self.level
-        ):
-            return None
-        return f"its confidence fell from {self.level:.3g} to {confidence:.3g}"
+        # NaN is not sure either.
+        is_sure = confidence >= least_of_level * self.level
+        return None if is_sure and math.isfinite(confidence) else Doubt.UNSURE
 
 
-def _enlarged(box, factor):
-    """A box about the same middle."""
-    size = box[2:] * factor
-    return np.concatenate([middle(box) - size / 2, size])
+def _doubt_of_joints(pose):
+    if pose is None:
+        return Doubt.MISSING
+    return None if np.isfinite(pose.joints_px).all() else Doubt.NOT_FINITE
 
 
-def middle(box):
-    """The middle of a box (..., 4), (..., 2) px."""
-    return box[..., :2] + box[..., 2:] / 2
-
-
-def longer_side(box):
-    """Of a box (..., 4), (...) px."""
-    return np.max(box[..., 2:], axis=-1)
-
-
-def _doubt_of_joints(joints_px):
-    return None if np.isfinite(joints_px).all() else "joints are not finite"
-
-
-def _doubt_of_box(box, used, since, picture_size):
-    inside = boxes_of_people.share_inside([box], *picture_size)[0]
-    if inside < _LEAST_INSIDE:
-        return f"{inside:.0%} of it lies in the picture"
-    since = min(max(since, 0), 1)
-    moved = np.linalg.norm(middle(box) - middle(used)) / longer_side(used)
-    if moved > _MOST_MOVED + _MOST_MOVED_PER_S * since:
-        return f"it jumped by {moved:.2f} of its size"
-    grown = math.log(longer_side(box) / longer_side(used))
-    if abs(grown) > _MOST_GROWN + _MOST_GROWN_PER_S * since:
-        return f"its size changed by a factor of {math.exp(grown):.2f}"
-    return None
-
-
-def _doubt_of_border(joints_px, used):
-    # Pixel (0, 0) has its centre half a pixel from the image's corner.
-    away = np.abs(joints_px + 0.5 - middle(used)).max(axis=-1)
-    at_border = np.mean(away > _BORDER * longer_side(used))
-    if at_border <= _MOST_AT_BORDER:
-        return None
-    return f"{at_border:.0%} of its joints lie at the border of its crop"
+def _mean(confidence):
+    return None if confidence is None else float(np.mean(confidence))

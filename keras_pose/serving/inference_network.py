@@ -52,6 +52,8 @@ def inference_network(model, channels_first=False, phases=True):
             return _Nothing(name=layer.name)
         if isinstance(layer, _CONVOLUTIONS):
             return _convolution(layer, batch_norm_after.get(layer.name), phases)
+        if isinstance(layer, keras.layers.Normalization):
+            return _rescaling(layer)
         if channels_first and layer.name == models.LOGITS:
             return _Nothing(name=layer.name)
         if channels_first and isinstance(layer, SoftArgmax3D):
@@ -61,6 +63,21 @@ def inference_network(model, channels_first=False, phases=True):
 
     return keras.models.clone_model(
         model, clone_function=rearranged, recursive=True
+    )
+
+
+def _rescaling(normalization):
+    """What EfficientNetV2 does to pixels, by numbers that all formats hold.
+
+    tf2onnx would ask for the tensors of the layer as inputs.
+    """
+    mean, variance = (
+        np.ravel(np.float64(numbers))
+        for numbers in (normalization.mean, normalization.variance)
+    )
+    scale = 1 / np.maximum(np.sqrt(variance), keras.backend.epsilon())
+    return keras.layers.Rescaling(
+        scale.tolist(), (-mean * scale).tolist(), name=normalization.name
     )
 
 

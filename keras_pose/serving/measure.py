@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import time
 
 import numpy as np
 
+from keras_pose import memory
 from keras_pose.serving import artefacts
 
 NETWORK, BYTES = "network", "serve_bytes"
@@ -125,7 +125,7 @@ def _main(path, source, answer, endpoint, root_depth_mm):
     figures = {
         "milliseconds": _milliseconds(predict, many[:1]),
         "milliseconds_many": _milliseconds(predict, many),
-        "peak_megabytes": _peak_megabytes(),
+        "peak_megabytes": memory.peak_mb(),
         "precision": getattr(predict, "precision", ""),
     }
     print(json.dumps(figures), end="")
@@ -155,16 +155,6 @@ def _milliseconds(predict, images):
         predict(images)
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times)
-
-
-def _peak_megabytes():
-    """The most memory that this process held."""
-    if sys.platform == "linux":
-        # The other count begins with that of the process which started this.
-        with open("/proc/self/status", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["VmHWM"].split()[0]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

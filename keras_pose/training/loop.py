@@ -18,14 +18,14 @@ from absl import logging
 
 from keras_pose import config as config_lib
 from keras_pose.data.store import Records
+from keras_pose.interruption import Interrupted
+from keras_pose.interruption import Interruption
 from keras_pose.tracking import manifest
 from keras_pose.tracking.journal_files import EVENTS_FOLDER
 from keras_pose.training import build
 from keras_pose.training import workdir as workdir_lib
 from keras_pose.training.agreement import check_agreement
 from keras_pose.training.checkpoint import Checkpoints
-from keras_pose.training.interruption import Interrupted
-from keras_pose.training.interruption import Interruption
 from keras_pose.training.learner import Learner
 from keras_pose.training.samples import Samples
 from keras_pose.training.timing import Profile

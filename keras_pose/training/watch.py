@@ -9,12 +9,12 @@ from absl import logging
 
 from keras_pose import config as config_lib
 from keras_pose.durable import replaced
+from keras_pose.interruption import Interrupted
 from keras_pose.tracking import manifest
 from keras_pose.tracking.journal import Journal
 from keras_pose.tracking.progress import Progress
 from keras_pose.tracking.report import write_report
 from keras_pose.tracking.report_tables import SCORES_FILE
-from keras_pose.training.interruption import Interrupted
 
 
 class Watch:

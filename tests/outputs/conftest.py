@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_pose.pose import Caveat
 from keras_pose.pose import Pose
 from keras_pose.pose import Poses
 from keras_pose.recording import Recorder
@@ -113,6 +114,7 @@ def make_recording():
                 np.array([[500 + frame, 0, 320], [0, 510, 240], [0, 0, 1]]),
                 ("given", "guessed")[frame % 2],
                 rng.normal(0, 0.1, 5),
+                caveats=Caveat(5 * frame % 16),
             )
             time = None if kind == "photos" else frame / 25
             recorder.add(NAMES[frame % len(NAMES)], time, poses)

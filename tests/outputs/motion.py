@@ -30,27 +30,50 @@ def random_joints(frames, skeleton=H36M_17, seed=0):
     return joints
 
 
+def with_mean_lengths(joints, skeleton):
+    """The poses with bones of constant length, from the root outwards."""
+    found, waiting = joints.copy(), [skeleton.root]
+    for parent in waiting:
+        for child, of in enumerate(skeleton.parents):
+            if of == parent:
+                bone = joints[:, child] - joints[:, parent]
+                length = np.sqrt((bone**2).sum(-1))[:, None]
+                bone = bone / length * length.mean()
+                found[:, child] = found[:, parent] + bone
+                waiting.append(child)
+    return found
+
+
 def recording_of(joints, times_s=None, skeleton=H36M_17, rate=25.0, person=1):
     """A Recording of one person who is seen at these times."""
+    frames = [{person: pose} for pose in joints]
+    return recording_of_people(frames, times_s, skeleton, rate)
+
+
+def recording_of_people(frames, times_s=None, skeleton=H36M_17, rate=25.0):
+    """A Recording of frames that are {person: joints (J, 3)}."""
     kind = "photos" if times_s is None else "video"
     recorder = Recorder(skeleton, "model", kind)
-    root = skeleton.root
-    for number, pose in enumerate(joints):
-        one = Pose(
-            skeleton,
-            pose - pose[root],
-            pose,
-            pose[:, :2] / 10,
-            None,
-            None,
-            np.array([1.0, 2, 30, 40]),
-            "given",
-            "given",
-            person,
-        )
+    for number, people in enumerate(frames):
+        found = tuple(_pose(skeleton, *one) for one in people.items())
         poses = Poses(
-            skeleton, (one,), (640, 480), np.eye(3), "given", np.zeros(5)
+            skeleton, found, (640, 480), np.eye(3), "given", np.zeros(5)
         )
         time = None if times_s is None else times_s[number]
         recorder.add(f"clip.mp4#{number}", time, poses)
     return recorder.finish(None if times_s is None else rate)
+
+
+def _pose(skeleton, person, joints):
+    return Pose(
+        skeleton,
+        joints - joints[skeleton.root],
+        joints,
+        joints[:, :2] / 10,
+        None,
+        None,
+        np.array([1.0, 2, 30, 40]),
+        "given",
+        "given",
+        person,
+    )

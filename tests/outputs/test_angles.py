@@ -253,3 +253,15 @@ def test_the_csv_has_a_line_for_each_pose(tmp_path, make_recording, opened):
                 assert cell == ""
             else:
                 assert float(cell) == pytest.approx(values[row], abs=0.0051)
+
+
+def test_no_angle_leaves_its_limits_and_each_reaches_them():
+    joints = np.random.default_rng(0).normal(0, 300, (20_000, 28, 3))
+    of_all = angles.OF_SIDES | angles.OF_TRUNK
+    for name, values in joint_angles(MPI_INF_3DHP_28, joints).items():
+        low, high = of_all[
+            name.removeprefix("left_").removeprefix("right_")
+        ].limits
+        found = values[np.isfinite(values)]
+        assert low <= found.min() < low + 12
+        assert high - 12 < found.max() <= high

@@ -13,6 +13,7 @@ from keras_pose.skeleton import Skeleton
 from keras_pose.synthesis.motion_files import read_clips
 from tests.outputs.motion import random_joints
 from tests.outputs.motion import recording_of
+from tests.outputs.motion import with_mean_lengths
 
 ROOTED = [s for s in SKELETONS.values() if s.root is not None]
 TO_CAMERA = np.array([10, -10, -10])  # cm, y up, to mm of the camera frame
@@ -71,6 +72,7 @@ def parse(path):
             count += int(channels[1])
             open_joints.append(joints[-1])
         elif words == ["End", "Site"]:
+            open_joints[-1]["end"] = np.array(lines[at + 2][1:], float)
             open_joints.append(None)
         elif words == ["}"]:
             open_joints.pop()
@@ -127,20 +129,6 @@ def joints_of(read, path, skeleton):
     """(F, J, 3) mm in the order of the skeleton."""
     found = read(path)
     return np.stack([found[name] for name in rig.joint_names(skeleton)], 1)
-
-
-def with_mean_lengths(joints, skeleton):
-    """The poses with bones of constant length, from the root outwards."""
-    found, waiting = joints.copy(), [skeleton.root]
-    for parent in waiting:
-        for child, of in enumerate(skeleton.parents):
-            if of == parent:
-                bone = joints[:, child] - joints[:, parent]
-                length = np.sqrt((bone**2).sum(-1))[:, None]
-                bone = bone / length * length.mean()
-                found[:, child] = found[:, parent] + bone
-                waiting.append(child)
-    return found
 
 
 @READERS
@@ -225,6 +213,12 @@ def test_the_rest_pose_has_no_rotation_and_its_left_is_left(tmp_path):
     np.testing.assert_allclose(offsets["LeftUpLeg"], [13, 0, 0])
     np.testing.assert_allclose(offsets["RightForeArm"], [-28, 0, 0])
     np.testing.assert_allclose(offsets["LeftFoot"], [0, -43, 0])
+    ends = {joint["name"]: joint.get("end") for joint in parse(path)[0]}
+    last = "HeadTop_End LeftFoot LeftHand RightFoot RightHand".split(" ")
+    assert sorted(name for name in ends if ends[name] is not None) == last
+    # A third of the bone before it; of feet that are not known, forward.
+    np.testing.assert_allclose(ends["LeftFoot"], [0, 0, 43 / 3], atol=1e-4)
+    np.testing.assert_allclose(ends["RightHand"], [-25 / 3, 0, 0], atol=1e-4)
 
 
 def test_a_bent_knee_turns_the_knee_alone(tmp_path):
@@ -257,8 +251,63 @@ def test_angles_do_not_jump_when_a_limb_goes_round(tmp_path):
             assert steps.max() < 11
 
 
+def angles_of(pose, path):
+    """{joint: angles about Z, X and Y in degrees}, of joints that turn."""
+    write_bvh(path, recording_of(pose[None]), 1)
+    found = {
+        name: [channels[f"{axis}rotation"][0] for axis in "ZXY"]
+        for name, channels in channels_of(path).items()
+    }
+    return {
+        name: pytest.approx(angles, abs=1e-3)
+        for name, angles in found.items()
+        if np.abs(angles).max() > 1e-3
+    }
+
+
+def test_shoulders_turn_the_spine_and_hips_the_hips(tmp_path):
+    c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
+    # The left one goes forward, which is about -y where y is up.
+    shoulders = {
+        "left_shoulder": (150 * c, 0, -150 * s),
+        "right_shoulder": (-150 * c, 0, 150 * s),
+    }
+    hips = {
+        "left_hip": (130 * c, 0, -130 * s),
+        "right_hip": (-130 * c, 0, 130 * s),
+    }
+    path = tmp_path / "person1.bvh"
+    found = angles_of(stand(**shoulders), path)
+    assert found["Spine"] == [0, 0, -30]
+    assert {"Hips", "LeftShoulder", "RightShoulder"}.isdisjoint(found)
+    found = angles_of(stand(**hips), path)
+    assert found["Hips"] == [0, 0, -30]
+    assert {"LeftHipJoint", "RightHipJoint"}.isdisjoint(found)
+
+
+def test_one_who_nods_turns_the_neck_alone(tmp_path):
+    nod = stand(nose=(0, 0, -111), head_top=(0, -60, -104))
+    found = angles_of(nod, tmp_path / "person1.bvh")
+    assert set(found) <= {"Neck", "Head"}
+    # From (0, 1, 0.5) to (0, 0, 1) about x.
+    assert found["Neck"] == [0, np.degrees(np.arctan2(1, 0.5)), 0]
+
+
 def turned_about_y(pose, degrees):
     return (pose - pose[0]) @ about("Y", degrees).T + pose[0]
+
+
+@pytest.mark.parametrize("axis", "XYZ")
+@pytest.mark.parametrize("degrees", [45, -100, 180])
+def test_who_turns_round_turns_the_hips_alone(axis, degrees, tmp_path):
+    flip = np.diag([1, -1, -1])  # the camera's y is down
+    turn = about("Y", 70) @ about(axis, degrees)
+    pose = (stand() - stand()[0]) @ (flip @ turn @ flip).T + stand()[0]
+    found = angles_of(pose, tmp_path / "person1.bvh")
+    assert list(found) == ["Hips"]
+    z, x, y = found["Hips"].expected
+    found = about("Z", z) @ about("X", x) @ about("Y", y)
+    np.testing.assert_allclose(found, turn, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -319,8 +368,7 @@ def test_children_on_a_line_turn_no_more_than_they_must():
     bar = Skeleton("bar", ("pelvis", "left_hip", "right_hip"), (-1, 0, 0), 0)
     left = directions(50)
     joints = np.stack([0 * left, left, -left], axis=1)
-    nodes, rest = rig.nodes_of(bar), rig.rest_directions(bar)
-    turns = rig.rotations_of(nodes, joints, rest)[:, 0]
+    turns = rig.rotations_of(bar, joints)[:, 0]
     np.testing.assert_allclose(turns @ [1, 0, 0], left, atol=1e-4)
     cosine = (np.trace(turns, axis1=1, axis2=2) - 1) / 2
     np.testing.assert_allclose(cosine, left[:, 0], atol=1e-3)
@@ -332,8 +380,7 @@ def test_a_limb_folded_back_is_turned_and_not_mirrored(opening):
     upper = np.vstack([np.eye(3), directions(47)])
     lower = opening * directions(51)[1:] - upper
     joints = np.stack([0 * upper, upper, upper + lower], axis=1)
-    nodes, rest = rig.nodes_of(arm), rig.rest_directions(arm)
-    turns = rig.rotations_of(nodes, joints, rest)
+    turns = rig.rotations_of(arm, joints)
     found = turns[:, 1] @ [1, 0, 0]
     length = np.linalg.norm(lower, axis=-1, keepdims=True)
     np.testing.assert_allclose(found, lower / length, atol=1e-6)
@@ -432,7 +479,41 @@ def test_names_are_those_of_rigs_and_single(skeleton):
     assert of["right_wrist"] == "RightHand"
     nodes = [node.name for node in rig.nodes_of(skeleton)]
     assert len(set(nodes)) == len(nodes)
-    assert {"LeftShoulder", "RightShoulder"} <= set(nodes)
+    assert set(names) <= set(nodes)
+    assert {"Spine", "Neck", "Head", "LeftShoulder", "RightShoulder"} <= set(
+        nodes
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "chest", "of_chest"),
+    [
+        ("h36m_17", "Hips Spine", "Neck {}Shoulder"),
+        ("mpi_inf_3dhp_17", "Hips Spine", "Neck {}Shoulder"),
+        ("muco_21", "Hips Spine", "Neck {}Shoulder"),
+        ("mpii_16", "Hips Spine", "Neck {}Shoulder"),
+        ("mpi_inf_3dhp_28", "Spine1 Spine2", "Spine3 {}ShoulderBase"),
+    ],
+)
+def test_neck_and_shoulders_begin_where_the_spine_ends(
+    name, chest, of_chest, tmp_path
+):
+    skeleton = SKELETONS[name]
+    path = tmp_path / "person1.bvh"
+    recording = recording_of(random_joints(2, skeleton), None, skeleton)
+    write_bvh(path, recording, 1)
+    of = {joint["name"]: joint for joint in parse(path)[0]}
+    below, chest = chest.split()
+    assert of[chest]["parent"]["name"] == below
+    neck, shoulder = of_chest.split()
+    for bone in (neck, shoulder.format("Left"), shoulder.format("Right")):
+        assert of[bone]["parent"]["name"] == chest
+        assert of[bone]["offset"][1] > 10
+        np.testing.assert_array_equal(of[bone]["offset"], of[neck]["offset"])
+    for side in ("Left", "Right"):
+        joint = of[f"{side}HipJoint"]
+        assert joint["parent"]["name"] == "Hips"
+        np.testing.assert_array_equal(joint["offset"], 0)
 
 
 def test_a_joint_without_a_usual_name_keeps_its_own():

@@ -1,7 +1,10 @@
+import resource
+
 import cv2
 import numpy as np
 import pytest
 
+from keras_pose import console
 from keras_pose.outputs import film
 from keras_pose.outputs.film import FilmWriter
 
@@ -23,8 +26,8 @@ def frames_of(path):
 def test_film_has_the_frames_in_their_colours(name, tmp_path):
     path = tmp_path / name
     with FilmWriter(path, 12.5) as film:
-        for colour in COLOURS:
-            film.add(np.full((121, 161, 3), colour, np.uint8))
+        for number, colour in enumerate(COLOURS):
+            film.add(np.full((121, 161, 3), colour, np.uint8), number / 12.5)
     frames, rate = frames_of(path)
     assert rate == pytest.approx(12.5)
     assert len(frames) == len(COLOURS)
@@ -36,8 +39,8 @@ def test_film_has_the_frames_in_their_colours(name, tmp_path):
 def test_frames_of_another_size_get_borders(tmp_path):
     path = tmp_path / "film.mp4"
     with FilmWriter(path) as film:
-        film.add(np.full((120, 160, 3), 200, np.uint8))
-        film.add(np.full((240, 120, 3), 200, np.uint8))
+        film.add(np.full((120, 160, 3), 200, np.uint8), 0)
+        film.add(np.full((240, 120, 3), 200, np.uint8), 1 / 30)
     (_, tall), rate = frames_of(path)
     assert rate == pytest.approx(30)
     across = tall.mean(axis=(0, 2))
@@ -56,20 +59,20 @@ def test_film_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(film, "_CODECS", {".mp4": "none"})
     writer = FilmWriter(tmp_path / "film.mp4")
     with pytest.raises(OSError, match=r"film\.mp4: cannot be written as none"):
-        writer.add(np.zeros((10, 10, 3), np.uint8))
+        writer.add(np.zeros((10, 10, 3), np.uint8), 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_film_is_there_when_it_is_whole(tmp_path):
     path = tmp_path / "film.mp4"
     with FilmWriter(path) as writer:
-        writer.add(np.zeros((10, 10, 3), np.uint8))
+        writer.add(np.zeros((10, 10, 3), np.uint8), 0)
         assert not path.exists()
     assert [file.name for file in path.parent.iterdir()] == ["film.mp4"]
     before = path.read_bytes()
     writer = FilmWriter(path)
     writer.__enter__()
-    writer.add(np.full((10, 10, 3), 200, np.uint8))
+    writer.add(np.full((10, 10, 3), 200, np.uint8), 0)
     writer.__exit__(KeyError, KeyError(), None)
     assert [file.name for file in path.parent.iterdir()] == ["film.mp4"]
     assert path.read_bytes() == before
@@ -80,7 +83,7 @@ def test_a_film_is_there_when_it_is_whole(tmp_path):
 
 def test_a_film_that_was_cut_short_by_the_disk_is_an_error(tmp_path):
     writer = FilmWriter(tmp_path / "film.mp4")
-    writer.add(np.zeros((10, 10, 3), np.uint8))
+    writer.add(np.zeros((10, 10, 3), np.uint8), 0)
     (file,) = tmp_path.iterdir()
     file.unlink()
     with pytest.raises(OSError, match=r"film\.mp4: could not be written"):
@@ -88,7 +91,70 @@ def test_a_film_that_was_cut_short_by_the_disk_is_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
+def test_a_film_for_which_there_is_no_room_is_an_error(name, tmp_path):
+    rng = np.random.default_rng(0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = FilmWriter(tmp_path / name)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+        for index in range(100):
+            noise = rng.integers(0, 256, (128, 128, 3), np.uint8)
+            writer.add(noise, index / 25)
+        with pytest.raises(OSError, match=f"{name}: could not be written"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_film_in_no_folder_is_an_error(tmp_path):
     writer = FilmWriter(tmp_path / "nowhere" / "film.mp4")
     with pytest.raises(OSError, match=r"film\.mp4: cannot be written"):
-        writer.add(np.zeros((10, 10, 3), np.uint8))
+        writer.add(np.zeros((10, 10, 3), np.uint8), 0)
+
+
+def film_at(path, times_s, rate=10):
+    """The numbers of the frames that a film of such frames shows."""
+    with FilmWriter(path, rate) as writer:
+        for number, time_s in enumerate(times_s):
+            image = np.full((64, 64, 3), 20 + 40 * number, np.uint8)
+            writer.add(image, time_s)
+    frames, _ = frames_of(path)
+    return [round((frame.mean() - 20) / 40) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("times_s", "expected"),
+    [
+        ([0, 0.1, 0.2, 0.3], [0, 1, 2, 3]),
+        ([7.5, 7.6, 7.7], [0, 1, 2]),
+        ([0, 0.1, 0.4, 0.5], [0, 1, 1, 1, 2, 3]),
+        ([0, 0.26, 0.51], [0, 0, 0, 1, 1, 2]),
+        ([0, 0.02, 0.1, 0.13, 0.2], [0, 2, 4]),
+        ([0, 0.09, 0.21, 0.28, 0.41], [0, 1, 2, 3, 4]),
+        ([0, 0.1, 4000, 4000.2], [0, 1, 2, 2, 3]),
+    ],
+    ids=["even", "late", "lost", "slow", "fast", "trembling", "absurd"],
+)
+def test_a_film_keeps_real_time(times_s, expected, tmp_path):
+    assert film_at(tmp_path / "film.mp4", times_s) == expected
+
+
+def test_a_film_of_an_odd_rate_drops_and_repeats_nothing(tmp_path):
+    rate = 24000 / 1001
+    times_s = np.float32(np.arange(6) / rate)
+    assert film_at(tmp_path / "film.mp4", times_s, rate) == [*range(6)]
+
+
+def test_a_rate_that_no_camera_has_is_not_taken(tmp_path):
+    path = tmp_path / "film.mp4"
+    assert len(film_at(path, [0, 0.1], 9000)) == 25
+    assert frames_of(path)[1] == 240
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
+def test_nothing_is_printed(name, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(console, "_IS_LOUD", False)
+    film_at(tmp_path / name, [0])
+    assert capfd.readouterr() == ("", "")

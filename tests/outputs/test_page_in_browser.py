@@ -88,7 +88,7 @@ def written(recording, tmp_path_factory):
             "joint_angles",
             lambda skeleton, joints: {
                 "left_knee_flexion": joints[:, 5, 0] / 10,
-                "trunk_lean": joints[:, 8, 0] / 10,
+                "trunk_side_lean": joints[:, 8, 0] / 10,
             },
         )
         write_page(path, recording, {i: jpeg.tobytes() for i in (0, 4, 8)})
@@ -245,7 +245,7 @@ def test_the_chart_has_one_persons_angles_over_time(seen, recording):
     np.testing.assert_allclose(times, recording.times_s, atol=1e-6)
     expected = recording.joints_mm[recording.person == 1][:, 5, 0] / 10
     np.testing.assert_allclose(values, expected, atol=0.06)
-    # Between margins of 46 and 10 px: frame 7 of 0 to 11.
+    # From the margin of 46 px to that of 10 px: frame 7 of 0 to 11.
     across = 46 + 7 / 11 * (seen["chartWidth"] - 56)
     assert seen["cursor"] == pytest.approx(across, abs=0.5)
 
@@ -295,6 +295,67 @@ def test_playing_ends_at_the_end_and_keeps_the_view(seen):
     assert seen["playing"] is True
     assert seen["end"] == [False, 11, "#frame=11"]
     assert seen["eye"] == pytest.approx({"x": 0.3, "y": 1.9, "z": 0.4})
+
+
+def test_flat_views_are_to_scale_and_hide_the_axis_they_look_along(seen):
+    titles = ["right, mm", "away, mm", "up, mm"]
+    for name, hidden in (("front", 1), ("right", 0), ("above", 2)):
+        view = seen["views"][name]
+        assert view["projection"] == "orthographic"
+        eye = np.abs(list(view["eye"].values()))
+        assert eye.argmax() == hidden
+        assert view["titles"] == [
+            "" if axis == hidden else title for axis, title in enumerate(titles)
+        ]
+    assert seen["views"]["corner"]["titles"] == titles
+    assert seen["views"]["corner"]["projection"] == "perspective"
+
+
+def test_a_scene_fills_its_pane_but_for_the_labels(seen):
+    # Without perspective a pane is 2 high, and as wide as its sides say.
+    width, height = seen["pane"]
+    for name, across, upright in (("front", "x", "z"), ("above", "x", "y")):
+        aspect = seen["views"][name]["aspect"]
+        shares = (
+            aspect[across] / 2 * height / (width - 2 * 72),
+            aspect[upright] / 2 * height / (height - 2 * 54),
+        )
+        assert max(shares) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_view_that_was_turned_by_hand_can_be_chosen_again(seen):
+    assert seen["turned"] == "turned"
+
+
+def test_no_frame_makes_the_axes_anew(seen):
+    # To compile shaders takes longer than all else that a frame needs.
+    assert seen["gl"]["drawArrays"] > 0
+    assert seen["gl"]["compileShader"] == 0
+
+
+def test_a_person_who_is_not_there_is_said_to_be_away(seen):
+    assert seen["now"] == ["Now", "Now: not seen"]
+    assert seen["chartTitle"] == "Joint angles of person 2 over time"
+
+
+def test_each_angle_is_explained(seen):
+    assert dict(seen["meanings"]) == {
+        "knee flexion": "0: straight; positive: bent; 0 to 180°",
+        "trunk side lean": "0: upright; positive: to the person's right; "
+        "−90° to 90°",
+    }
+
+
+def test_each_angle_has_a_panel_of_its_own(seen, recording):
+    (knee, upper, _), (trunk, lower, (low, high)) = seen["panels"]
+    assert (knee, trunk) == ("left knee flexion", "trunk side lean")
+    assert upper[0] > lower[1]
+    values = recording.joints_mm[recording.person == 2][:, 8, 0] / 10
+    assert low < values.min() < values.max() < high
+
+
+def test_photos_are_named_without_the_folder_of_all(seen):
+    assert seen["folders"] == [len("/a/b/"), len("/a/"), 0, len("C:/p/")]
 
 
 def test_a_phone_needs_no_sideways_scrolling(seen):

@@ -104,6 +104,15 @@ def test_numbers_stand_where_their_names_say(written, make_recording):
     assert found["frames"][1]["people"] == []
 
 
+def test_caveats_are_names_and_may_be_left_out(written):
+    path, found = written()
+    assert found["frames"][0]["caveats"] == []
+    assert found["frames"][2]["caveats"] == ["nobody_found", "lost"]
+    del found["frames"][2]["caveats"]
+    path.write_text(json.dumps(found), "utf-8")
+    assert read_json(path).caveats.tolist() == [0, 5, 0, 15, 4]
+
+
 def test_what_is_not_known_is_null(tmp_path, make_recording):
     recording = make_recording()
     recording.joints_camera_mm[0, 3, 1] = np.nan
@@ -191,6 +200,9 @@ WRONG = [
     (("frames", 0, "people", 0, "box_px"), [1, 2, 3], True),
     (("frames", 0, "people", 0, "box_px"), [1, 2, 3, "4"], True),
     (("frames", 0, "people", 0, "box_from"), NOTHING, True),
+    (("frames", 0, "caveats"), "lost", True),
+    (("frames", 0, "caveats"), ["found"], True),
+    (("frames", 0, "caveats"), [["lost"]], True),
     (("frames", 0, "people", 0, "std_mm"), NOTHING, True),
     (("frames", 0, "people", 0, "std_mm"), [1, 2], False),
     (("frames", 0, "people", 0, "joints_camera_mm"), None, True),

@@ -90,6 +90,8 @@ def test_bytes_repeat(tmp_path, make_recording):
         ("times_s", [0, 0.1, np.nan, 0.3, 0.4]),
         ("times_s", [0, 0.1]),
         ("sizes_px", [[640, 0]] * 5),
+        ("caveats", [0, 0, 16, 0, 0]),
+        ("caveats", [0, 0, -1, 0, 0]),
         ("joints_camera_mm", np.zeros((7, 16, 3))),
         ("joints_camera_mm", np.zeros((6, 17, 3))),
         ("confidence", np.array([None])),

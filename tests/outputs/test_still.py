@@ -109,3 +109,21 @@ def test_poses_plot_themselves(make_poses):
     assert len(figure.axes) == 2
     # What a notebook asks for.
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_bones_are_thin_where_people_are_small_in_the_scene(make_poses):
+    near = make_poses((0, 0), (250, 10))
+    far = make_poses((0, 0), (1500, 10))  # 12 m apart
+    widths = [
+        scene_of(poses).get_lines()[0].get_linewidth() for poses in (near, far)
+    ]
+    assert 2.5 < widths[0] <= 3
+    assert 1 < widths[1] < 1.5
+
+
+def test_a_photo_of_one_row_is_drawn(make_poses, tmp_path):
+    path = str(tmp_path / "still.png")
+    still.write_still(
+        path, make_poses((0, 0)), np.zeros((1, 6000, 3), np.uint8)
+    )
+    assert cv2.imread(path) is not None

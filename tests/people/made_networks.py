@@ -1,8 +1,9 @@
 """Detectors of red: networks with a known answer, in the layouts of real ones.
 
-They find the box of all pixels whose red is above 204 of 255, and return it as
-`rows`: {output: (shape, dtype, (4, K) matrix, (K,) constants)}, so that an
-output is `corners @ matrix + constants`, K its size.
+They find the box of all pixels whose red is above 204 of 255, zeros where
+there are none, and return it as `rows`: {output: (shape, dtype, (4, K) matrix,
+(K,) constants)}, so that an output is `corners @ matrix + constants`, K its
+size.
 """
 
 import numpy as np
@@ -14,7 +15,13 @@ RED = 215  # of the person
 NEARLY = 180  # of what is none
 
 # By what a pixel is given as: what 204 of 255 becomes.
-THRESHOLDS = {"unit": 0.8, "signed": 0.6, "uint8": 204, "int8": 76}
+THRESHOLDS = {
+    "unit": 0.8,
+    "signed": 0.6,
+    "bytes": 204,
+    "uint8": 204,
+    "int8": 76,
+}
 
 
 def constant_rows(shape, values=0.0, dtype=np.float32):
@@ -47,8 +54,10 @@ def yxyx(width, height):
     return matrix
 
 
-def write_onnx(path, rows, size, planar, pixels="unit", names=None, axes=4):
-    """Writes such a network of images of (width, height)."""
+def write_onnx(
+    path, rows, size, planar, pixels="unit", names=None, axes=4, red=0
+):
+    """Writes such a network of images of (width, height), red the `red`-th."""
     width, height = size
     constants, nodes = [], []
 
@@ -63,10 +72,10 @@ def write_onnx(path, rows, size, planar, pixels="unit", names=None, axes=4):
 
     axis = (1 if planar else 3) - (4 - axes)
     whole = node("Cast", ["image"], to=TensorProto.FLOAT)
-    red = node("Gather", [whole, const("zero", np.int64(0))], axis=axis)
-    red = node("Reshape", [red, const("plane", np.int64([height, width]))])
+    plane = node("Gather", [whole, const("red", np.int64(red))], axis=axis)
+    plane = node("Reshape", [plane, const("plane", np.int64([height, width]))])
     limit = const("limit", np.float32(THRESHOLDS[pixels]))
-    mask = node("Cast", [node("Greater", [red, limit])], to=TensorProto.FLOAT)
+    mask = node("Cast", [node("Greater", [plane, limit])], to=TensorProto.FLOAT)
     ends = []
     for name, length, other in (("x", width, 0), ("y", height, 1)):
         line = node(
@@ -80,9 +89,10 @@ def write_onnx(path, rows, size, planar, pixels="unit", names=None, axes=4):
         )
         full = const(f"full{name}", np.float32(length))
         nearest = node("ReduceMax", [node("Mul", [line, first])], keepdims=1)
+        any_red = node("ReduceMax", [line], keepdims=1)
         ends.append(
             (
-                node("Sub", [full, nearest]),
+                node("Mul", [any_red, node("Sub", [full, nearest])]),
                 node("ReduceMax", [node("Mul", [line, last])], keepdims=1),
             )
         )
@@ -129,7 +139,8 @@ def write_tflite(path, rows, size, pixels):
         line = tf.reduce_max(mask, axis=axis)
         place = tf.range(1, length + 1, dtype=tf.float32)
         return (
-            length - tf.reduce_max(line * (length + 1 - place)),
+            (length - tf.reduce_max(line * (length + 1 - place)))
+            * tf.reduce_max(line),
             tf.reduce_max(line * place),
         )
 

@@ -63,6 +63,7 @@ class Scene:
         self.people, self.mistakes = people, mistakes
         self.unseen = unseen or {}
         self.time, self.detected = 0.0, []
+        self.followed = []  # of each frame that was run: the numbers
 
     def now(self):
         found = {name: way(self.time) for name, way in self.people.items()}
@@ -108,6 +109,7 @@ class Scene:
                     number = look.persons[overlap.argmax()]
                     who[name][self.time] = number
             follower.learn(self.predict(look))
+            self.followed.append(tuple(sorted(follower.followed)))
         return who, shown
 
 

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from keras_pose.people.boxes_file import boxes_of
 from keras_pose.people.boxes_file import read_boxes
 
 ONE = [310, 95, 180, 420]
@@ -21,11 +20,12 @@ def write(tmp_path):
     return write_file
 
 
-def as_lists(boxes):
-    assert all(
-        v.dtype == np.float64 and v.shape[1:] == (4,) for v in boxes.values()
-    )
-    return {name: value.tolist() for name, value in boxes.items()}
+def as_lists(table):
+    entries = [table.of(name) for name in table.names]
+    for entry in entries:
+        assert entry.boxes.dtype == np.float64
+        assert entry.boxes.shape[1:] == (4,)
+    return {entry.name: entry.boxes.tolist() for entry in entries}
 
 
 BOTH = {"walk/1.jpg": [ONE, TWO], "2.jpg": [TWO]}
@@ -85,7 +85,13 @@ def test_frames_of_videos(write, content):
 
 
 @pytest.mark.parametrize(
-    "content", ["image,x,y,width,height\na.jpg,,,,\n", {"a.jpg": []}]
+    "content",
+    [
+        "image,x,y,width,height\na.jpg,,,,\n",
+        {"a.jpg": []},
+        [{"image_id": "a.jpg", "bbox": ONE, "score": 0.1}],
+        {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": []},
+    ],
 )
 def test_an_image_may_be_said_to_show_nobody(write, content):
     assert as_lists(read_boxes(write(content))) == {"a.jpg": []}
@@ -93,7 +99,7 @@ def test_an_image_may_be_said_to_show_nobody(write, content):
 
 def test_numbers_of_coco_are_its_names(write):
     path = write([{"image_id": 785, "bbox": ONE, "score": 1}])
-    assert list(read_boxes(path)) == ["000000000785.jpg"]
+    assert read_boxes(path).names == ("000000000785.jpg",)
 
 
 HEADER = "image,x,y,width,height\n"
@@ -153,30 +159,48 @@ def test_other_files_are_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    "content",
     [
-        ("a/1.jpg", 0),
-        ("./a//1.jpg", 0),
-        ("/photos/b/1.jpg", 1),
-        ("2.jpg", 2),
-        ("elsewhere/2.jpg", 2),
-        ("3.jpg", None),
-        ("/videos/clip.mp4#3", 3),
-        ("clip.mp4#4", None),
-        ("xa/1.jpgs", None),
+        "name,person,x,y,width,height\na.jpg,7,310,95,180,420\n"
+        "b.jpg,,,,,\na.jpg,2,12.5,7,30,40.25\n",
+        [
+            {"image": "a.jpg", "box": ONE, "person": 7},
+            {"image": "a.jpg", "box": TWO, "person": 2},
+        ],
+    ],
+    ids=["csv", "list"],
+)
+def test_a_file_may_say_who_is_who(write, content):
+    entry = read_boxes(write(content)).of("a.jpg")
+    assert entry.persons == (7, 2)
+    assert entry.boxes.tolist() == [ONE, TWO]
+
+
+def test_a_file_need_not_say_who_is_who(write):
+    assert read_boxes(write(BOTH)).of("2.jpg").persons is None
+
+
+@pytest.mark.parametrize(
+    ("persons", "message"),
+    [
+        ("1,", "`person` must be given for everybody or for nobody"),
+        ("2,2", "line 3: `person` must be in an image once. Received: 2,"),
+        ("1,0", "line 3: `person` must be a number from 1. Received: 0"),
+        ("1,1.5", "line 3: column `person` must be a whole number"),
     ],
 )
-def test_names_are_matched_by_as_much_of_them_as_is_given(name, found):
-    names = ["a/1.jpg", "b/1.jpg", "deep/er/2.jpg", "clip.mp4#3"]
-    boxes = {name: np.full((1, 4), index) for index, name in enumerate(names)}
-    rows = boxes_of(boxes, name)
-    assert rows is None if found is None else rows[0, 0] == found
+def test_who_is_who_must_be_clear(write, persons, message):
+    one, two = persons.split(",")
+    rows = f"a.jpg,{one},1,2,3,4\na.jpg,{two},5,6,7,8\n"
+    path = write(f"image,person,x,y,width,height\n{rows}")
+    with pytest.raises(ValueError, match=f"^{path}.*{message}"):
+        read_boxes(path)
 
 
-def test_a_name_that_several_could_mean_is_refused():
-    boxes = {"a/1.jpg": np.ones((1, 4)), "b/1.jpg": np.ones((1, 4))}
-    with pytest.raises(ValueError, match=r"c/1.jpg.*a/1.jpg and b/1.jpg"):
-        boxes_of(boxes, "c/1.jpg")
+def test_persons_of_a_json_must_be_whole(write):
+    path = write([{"image": "a.jpg", "box": ONE, "person": "ann"}])
+    with pytest.raises(ValueError, match="item 0: `person` must be a whole"):
+        read_boxes(path)
 
 
 def test_crowds_of_coco_are_nobody(tmp_path):
@@ -190,4 +214,4 @@ def test_crowds_of_coco_are_nobody(tmp_path):
         ],
     }
     path.write_text(json.dumps(content))
-    assert read_boxes(path)["a.jpg"].tolist() == [[5, 6, 7, 8]]
+    assert read_boxes(path).of("a.jpg").boxes.tolist() == [[5, 6, 7, 8]]

@@ -213,7 +213,6 @@ def test_names_of_classes_say_which_is_a_person(tmp_path):
         (yolo8({4: 0.5, 5: 0.6}), 0),  # rather a bicycle
         (yolo8({4: 0.6, 5: 0.5}), 1),
         (yolo8({4: 0.39}), 0),
-        (yolo8({4: np.nan}), 0),
         (end_to_end({4: 0.9, 5: 2}), 0),
         (end_to_end({4: 0.9}, scale=np.nan), 0),
         (end_to_end({4: 0.9}, scale=1e30), 0),
@@ -247,6 +246,13 @@ def test_quantised_outputs_are_what_they_stand_for():
     assert found.tolist() == [0, 126, -1.5]
     counts = np.array([7], np.int32)
     assert network_files._dequantised(counts, {"quantization": (0.0, 0)}) == 7
+
+
+def test_scores_that_are_no_numbers_are_refused(tmp_path):
+    rows = yolo8({4: np.nan})
+    path = write_onnx(tmp_path / "a.onnx", rows, SIZE, True)
+    with pytest.raises(ValueError, match=r"a\.onnx: .*NaN"):
+        load_detector(path)(picture())
 
 
 def test_many_rows_of_one_person_are_one_box(tmp_path):
@@ -285,13 +291,22 @@ def test_pictures_of_any_shape_fit(shape):
             {},
             r"p \(1, 116, 500\), m \(1, 32, 40, 40\)",
         ),
-        # Joints behind one class, and YOLOX's cells: 30 * 19 + 15 * 10 + 8 * 5.
+        # An angle behind one class: a box that is turned.
         (
-            {"a": constant_rows((1, 56, 500))},
+            {"a": constant_rows((1, 6, 500))},
             {"names": "{0: 'person'}"},
-            "layout",
+            r"a \(1, 6, 500\), names of 1 classes",
         ),
-        ({"a": constant_rows((1, 760, 85))}, {}, "layout"),
+        # Heads of NanoDet, and of networks whose last step is left out.
+        (
+            {
+                "a": constant_rows((1, 400, 80)),
+                "b": constant_rows((1, 400, 32)),
+            },
+            {},
+            "names of no classes",
+        ),
+        ({"a": constant_rows((1, 85, 22, 22))}, {}, r"\(1, 85, 22, 22\)"),
         (yolo8({}), {"names": "{0: 'cat', 1: 'dog'}"}, "cat, dog"),
         (yolo8({}), {"names": "__import__('os')"}, "`names`"),
         (yolo8({}), {"names": "7"}, "`names`"),

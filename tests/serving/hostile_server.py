@@ -8,10 +8,10 @@ dict of "outputs", or of "refusal", what the graph said, and its "code"; and of
 """
 
 import pickle
-import re
 import sys
 import time
 
+from keras_pose import memory
 from tests.serving import c_loader
 
 SIGNATURE = "serve_bytes"
@@ -46,9 +46,7 @@ def answer(model, signature, fetches, request):
     except c_loader.StatusError as error:
         result = {"refusal": str(error), "code": error.code}
     result["seconds"] = time.perf_counter() - start
-    with open("/proc/self/status") as file:
-        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", file.read())
-    return result | {"peak_mb": int(peak) / 1024}
+    return result | {"peak_mb": memory.peak_mb()}
 
 
 if __name__ == "__main__":

@@ -159,17 +159,18 @@ def test_no_stranger_of_2000_gets_a_wrong_pose(ask, predictor):
 
 @pytest.mark.slow
 def test_one_image_of_a_batch_is_held_decoded(ask):
-    encoded = hostile_images.png(9000, 9000)  # 243 MB
-    box = [[0, 0, 9000, 9000]]
+    encoded = hostile_images.png(7000, 7000)  # 147 MB
+    box = [[0, 0, 7000, 7000]]
     request = hostile_requests.request_of("large", [encoded] * 6, [box] * 6)
     answer = ask(request)
     assert (answer["outputs"]["error"] == b"").all()
-    assert answer["peak_mb"] - ask.usual_mb < MOST_MB
+    # All of them would be 882 MB.
+    assert answer["peak_mb"] - ask.usual_mb < 500
 
 
 REFUSED = {
     "png 30,000 x 30,000": b"must be of at most",
-    "png 9,000 x 9,000 without its rows": b"must be an undamaged PNG",
+    "png 7,000 x 7,000 without its rows": b"must be an undamaged PNG",
     "png 80 million wide": b"must be of at most",
     "png texts": b"compressed texts",
     "gif blocks": b"blocks",

@@ -118,6 +118,27 @@ def test_batch_norms_before_convolutions_stay():
     assert 0 < len(models.batch_norms_of(network)) < 20
 
 
+def test_pixels_are_normalised_by_numbers_of_the_network():
+    image = keras.Input((8, 8, 3))
+    normalised = keras.layers.Normalization(
+        mean=[100, 120, 140], variance=[3000, 4000, 0.0]
+    )(image)
+    model = keras.Model(image, normalised)
+    network = inference_network(model)
+    assert not any(
+        isinstance(layer, keras.layers.Normalization)
+        for layer in models.layers_of(network)
+    )
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3))
+    deviations = np.sqrt([3000, 4000, 1e-14])
+    np.testing.assert_allclose(
+        network.predict(pixels, verbose=0),
+        (pixels - [100, 120, 140]) / deviations,
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
 def test_mixed_precision_is_refused():
     policy = keras.mixed_precision.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

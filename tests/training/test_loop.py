@@ -12,9 +12,9 @@ import pytest
 from keras_pose.data.order import Order
 from keras_pose.data.store import Records
 from keras_pose.evaluation import scoring
+from keras_pose.interruption import Interrupted
 from keras_pose.serving import artefacts
 from keras_pose.training import loop
-from keras_pose.training.interruption import Interrupted
 
 
 def fit(config, workdir, strategy, callbacks=()):

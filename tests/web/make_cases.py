@@ -2,21 +2,16 @@
 
 python -m tests.web.make_cases
 
-It writes `web/tests/cases.json`, and `web/src/skeletons.json`, which the page
-itself needs.
+It writes `web/tests/cases.json`, and what the page itself needs: its joint
+sets, the numbers by which it follows people, and how its files begin.
 """
 
-import base64
 import dataclasses
-import io
+import inspect
 import json
 import pathlib
-import tempfile
-import zipfile
 
 import numpy as np
-from PIL import ExifTags
-from PIL import Image
 
 from keras_pose import images
 from keras_pose.geometry import camera
@@ -24,21 +19,53 @@ from keras_pose.geometry import crop
 from keras_pose.geometry.volume import CropVolume
 from keras_pose.geometry.volume import MetricVolume
 from keras_pose.outputs import pose_json
+from keras_pose.people import doubles
+from keras_pose.people import doubts
+from keras_pose.people import following
+from keras_pose.people import roster
+from keras_pose.people import smoothing
+from keras_pose.people import timing
+from keras_pose.people import track
 from keras_pose.pose_spec import PoseSpec
 from keras_pose.prediction import Predictor
 from keras_pose.serving import artefacts
-from keras_pose.serving import checksums
 from keras_pose.skeleton import SKELETONS
+from tests.web import file_cases
+from tests.web import video_cases
 
 WEB = pathlib.Path(__file__).parents[2] / "web"
 CASES = WEB / "tests" / "cases.json"
 SKELETON_TABLE = WEB / "src" / "skeletons.json"
+SETTINGS = WEB / "src" / "tracking" / "settings.json"
 HEADER = WEB / "src" / "app" / "recording_header.json"
 
 
 def make_skeletons():
     """The joint sets, as the page has them."""
     return [dataclasses.asdict(s) for s in SKELETONS.values()]
+
+
+def make_settings():
+    """By which numbers people are followed and smoothed."""
+    smoother = inspect.signature(smoothing.Smoother).parameters
+    return {
+        "timing": _numbers_of(timing),
+        "track": _numbers_of(track),
+        "doubts": _numbers_of(doubts),
+        "doubles": _numbers_of(doubles),
+        "roster": _numbers_of(roster),
+        "following": _numbers_of(following),
+        "smoothing": {name: one.default for name, one in smoother.items()},
+    }
+
+
+def _numbers_of(module):
+    """Its constants that are a number or several, by their names."""
+    return {
+        name.lstrip("_"): list(value) if isinstance(value, tuple) else value
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int | float | tuple)
+    }
 
 
 def make_header():
@@ -56,14 +83,16 @@ def make_cases():
         "picture": {
             "width": 97,
             "height": 62,
-            "image": _base64(_picture(97, 62, 1)),
+            "image": file_cases.base64_of(_picture(97, 62, 1)),
         },
         "crops": [*_crops()],
         "predictions": [*_predictions()],
-        "files": _files(),
-        "shapes": _shapes(),
-        "exif": [*_exif()],
-        "smoothing": _smoothing(),
+        "files": file_cases.files(),
+        "shapes": file_cases.shapes(),
+        "exif": [*file_cases.exif()],
+        "smoothing": video_cases.one_euro(),
+        "smoothed": video_cases.smoothed(),
+        "followed": [*video_cases.followed()],
     }
     return json.loads(json.dumps(cases))
 
@@ -113,7 +142,9 @@ def _crops():
             "size": size,
             "margin": margin,
             "crop_from_image": transform.tolist(),
-            "crop": _base64(images.crop_image(picture, transform, size)),
+            "crop": file_cases.base64_of(
+                images.crop_image(picture, transform, size)
+            ),
         }
 
 
@@ -168,164 +199,8 @@ def _prediction(spec, has_heatmaps, degrees, boxes, rng):
     }
 
 
-def _files():
-    """An exported file, and how it may be wrong."""
-    spec = PoseSpec(
-        SKELETONS["h36m_17"],
-        MetricVolume(2200.0),
-        64,
-        1.25,
-        (0.0, *[250.0] * 16),
-    )
-    model = bytes(range(256)) * 3
-    sums = checksums.of(model).encode()
-    text = spec.to_json().encode()
-    names = {"pose_spec.json": text, checksums.FILE_NAME: sums}
-    whole = _zipped(model, names)
-    changed = bytearray(whole)
-    changed[100] ^= 1
-    spoiled = whole.replace(b"2200.0", b"2300.0")
-    deflated = _zipped(model, names, zipfile.ZIP_DEFLATED)
-    relative = model + _zipped(b"", names)
-    other = text.replace(b"right_hip", b"left_hip")
-    files = {
-        "whole": whole,
-        "counted from the zip": relative,
-        "changed model": bytes(changed),
-        "changed spec": spoiled,
-        "compressed": deflated,
-        "no zip": model,
-        "empty": b"",
-        "cut off": whole[:-30],
-        "no checksum": _zipped(model, {"pose_spec.json": text}),
-        "no spec": _zipped(model, {checksums.FILE_NAME: sums}),
-        "other joints": _zipped(model, names | {"pose_spec.json": other}),
-    }
-    cases = [
-        {
-            "name": name,
-            "bytes": _base64(content),
-            "is_right": _is_right(content),
-        }
-        for name, content in files.items()
-    ]
-    return {"spec": json.loads(spec.to_json()), "cases": cases}
-
-
-def _is_right(content):
-    """Whether Python takes the bytes for an exported file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.tflite"
-        path.write_bytes(content)
-        try:
-            artefacts._read_spec_from_zip(path)
-            artefacts._check(path, artefacts._tflite_model, path)
-        except ValueError:
-            return False
-    return True
-
-
-def _zipped(model, names, compression=zipfile.ZIP_STORED):
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.tflite"
-        path.write_bytes(model)
-        with zipfile.ZipFile(path, "a", compression) as archive:
-            for name, content in names.items():
-                member = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-                member.compress_type = compression
-                archive.writestr(member, content)
-        return path.read_bytes()
-
-
-def _shapes():
-    """A model of unknown batch, and the same model of one image."""
-    return {
-        "unknown": _base64(_model(-1)),
-        "one": _base64(_model(1)),
-    }
-
-
-def _model(batch):
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT()
-    model.version = 3
-    model.subgraphs = []
-    for shapes in ([(1, 4, 4, 3), (1, 17, 3)], [(1, 5)]):
-        graph = schema.SubGraphT()
-        graph.tensors = []
-        # The last is a constant, whose shape is known.
-        for shape in (*shapes, None):
-            tensor = schema.TensorT()
-            tensor.shape = np.int32(shape or (7, 9))
-            if shape is not None:
-                tensor.shapeSignature = np.int32((batch, *shape[1:]))
-            graph.tensors.append(tensor)
-        model.subgraphs.append(graph)
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _exif():
-    """Small JPEGs with and without a focal length."""
-    for name, focal_length, endian in (
-        ("least byte first", 26, "<"),
-        ("greatest byte first", 85, ">"),
-        ("unknown", 0, "<"),
-        ("none", None, "<"),
-    ):
-        exif = Image.Exif()
-        exif.endian = endian
-        exif[ExifTags.Base.Make] = "Camera"
-        if focal_length is not None:
-            folder = exif.get_ifd(ExifTags.IFD.Exif)
-            folder[ExifTags.Base.ExifImageWidth] = 8
-            folder[ExifTags.Base.FocalLengthIn35mmFilm] = focal_length
-        file = io.BytesIO()
-        Image.new("RGB", (8, 8)).save(file, "JPEG", exif=exif)
-        yield {
-            "name": name,
-            "bytes": _base64(file.getvalue()),
-            "focal_length": focal_length or None,
-        }
-
-
-def _smoothing():
-    """The One-Euro filter of an uneven series, by the paper's own formulas."""
-    rng = np.random.default_rng(3)
-    times = np.cumsum(rng.uniform(0.02, 0.06, 40))
-    values = np.where(np.arange(40) < 15, 0, 30 * (times - times[15]))
-    values = values + rng.normal(0, 0.5, 40)
-    min_cutoff, beta, slope_cutoff = 1.3, 0.4, 1.0
-
-    def share(cutoff, step):
-        return 1 / (1 + 1 / (2 * np.pi * cutoff * step))
-
-    smoothed, slope = [values[0]], 0.0
-    for row in range(1, 40):
-        step = times[row] - times[row - 1]
-        new_slope = (values[row] - values[row - 1]) / step
-        part = share(slope_cutoff, step)
-        slope = part * new_slope + (1 - part) * slope
-        part = share(min_cutoff + beta * abs(slope), step)
-        smoothed.append(part * values[row] + (1 - part) * smoothed[-1])
-    return {
-        "min_cutoff": min_cutoff,
-        "beta": beta,
-        "slope_cutoff": slope_cutoff,
-        "times": times.tolist(),
-        "values": values.tolist(),
-        "smoothed": smoothed,
-    }
-
-
-def _base64(content):
-    return base64.b64encode(bytes(content)).decode()
-
-
 if __name__ == "__main__":
     CASES.write_text(text_of(make_cases()))
     SKELETON_TABLE.write_text(text_of(make_skeletons()))
+    SETTINGS.write_text(text_of(make_settings()))
     HEADER.write_text(text_of(make_header()))

@@ -37,6 +37,12 @@ def test_the_skeletons_of_the_browser_are_those_of_python():
     assert written == json.loads(json.dumps(make_cases.make_skeletons()))
 
 
+def test_the_browser_follows_people_by_the_numbers_of_python():
+    written = json.loads(make_cases.SETTINGS.read_text())
+
+    assert written == make_cases.make_settings()
+
+
 def test_the_browser_s_files_begin_as_those_of_python():
     written = json.loads(make_cases.HEADER.read_text())
 
@@ -47,6 +53,7 @@ def test_files_are_as_make_cases_writes_them():
     for path in (
         make_cases.CASES,
         make_cases.SKELETON_TABLE,
+        make_cases.SETTINGS,
         make_cases.HEADER,
     ):
         text = path.read_text()

@@ -1,78 +1,57 @@
 /** The page: what a user does, and what it leads to. */
 
-import { fetchModel, described, listModels } from "./app/models.js";
+import {
+  element,
+  say,
+  showFieldOfView,
+  showPlace,
+  showState,
+} from "./app/controls.js";
+import { described, fetchModel, listModels } from "./app/models.js";
 import { decodePhoto } from "./app/pictures.js";
-import { Player } from "./app/player.js";
+import { closeVideo, openCamera, openVideo, Player } from "./app/player.js";
+import { hasGpu, RemoteNetwork } from "./app/remote.js";
 import { showPeople, showTiming } from "./app/results.js";
 import { download, drawn, stem } from "./app/saving.js";
 import { Session } from "./app/session.js";
 import { Stage } from "./app/stage.js";
 import { View3D } from "./app/view3d.js";
 import { ORDINARY_FIELD_OF_VIEW } from "./geometry/camera.js";
-import { fieldOfView35, focalLength35 } from "./image/exif.js";
-import { Network } from "./model/network.js";
-import { hasGpu } from "./model/runtime.js";
-import { openModelFile } from "./model/spec.js";
+import { fieldOfViewOf } from "./image/exif.js";
 
-/** @param {string} id @returns {any} */
-const element = (id) => document.getElementById(id);
-
-const session = new Session(showResult);
+const session = new Session(showResult, (error) => {
+  fault(error);
+  element("model-card").textContent = `${model?.name} is not running.`;
+});
 const stage = new Stage(element("stage"), session, { onChange: showControls });
 const view = new View3D(element("scene"), session);
-const player = new Player(async (frame, timeS) => {
-  const isFirst = session.frame === null;
-  showSeek();
-  await session.look(frame, timeS);
-  if (session.network === null) stage.draw();
-  if (isFirst) showControls();
+const player = new Player((frame, timeS) => {
+  showPlace(player.video);
+  return session.look(frame, timeS);
 }, fault);
-/** @type {{bytes: Uint8Array, name: string} | null} */
+/** @type {File | null} */
 let model = null;
+/** @type {RemoteNetwork | null} */
+let loading = null;
+let mediaAsked = 0;
 let hasRefused = false;
 
 function showResult() {
-  const isVideo = session.source.kind !== "photos";
-  view.aim(isVideo);
+  view.aim(session.isVideo);
   stage.draw();
   view.draw();
   showPeople(element("people"), session);
-  showTiming(element("timing"), session.timing, isVideo);
+  showTiming(element("timing"), session);
   const refused = session.poses?.refused ?? [];
-  if (refused.length > 0) say(refused.join(" "), true);
+  const faults = refused.map((one) => `Person ${one.person}: ${one.fault}`);
+  if (refused.length > 0) say(faults.join(" "), true);
   else if (hasRefused) say("");
   hasRefused = refused.length > 0;
   showControls();
 }
 
 function showControls() {
-  const hasFrame = session.frame !== null;
-  for (const id of ["add-box", "whole-image"]) {
-    element(id).disabled = !hasFrame;
-  }
-  element("remove-box").disabled = stage.chosen < 0;
-  for (const id of ["save-json", "save-png"]) {
-    element(id).disabled = session.poses === null;
-  }
-  element("stage-empty").hidden = hasFrame;
-  element("scene-empty").hidden = session.poses !== null;
-  element("player").hidden = player.video === null;
-  element("seek").hidden = session.source.kind !== "video";
-  element("pause").textContent = player.video?.paused ? "Play" : "Pause";
-}
-
-function showSeek() {
-  const { video } = player;
-  if (video === null || !Number.isFinite(video.duration)) return;
-  element("seek").value = video.currentTime / video.duration;
-}
-
-/** @param {string} text Nothing hides it. @param {boolean} isFault */
-function say(text, isFault = false) {
-  const message = element("message");
-  message.textContent = text;
-  message.classList.toggle("is-fault", isFault);
-  message.hidden = text === "";
+  showState(session, stage, player);
 }
 
 /** @param {unknown} error */
@@ -93,16 +72,24 @@ async function attempt(action) {
   }
 }
 
-/** @param {Uint8Array} bytes @param {string} name */
-async function useModel(bytes, name) {
-  say(`Loading ${name} …`);
-  // A file that is none leaves the network that there is.
-  const file = await openModelFile(bytes);
-  await session.dropNetwork();
-  element("model-card").textContent = `${name} is not running.`;
-  model = { bytes, name };
-  const processor = element("processor").value;
-  const network = await Network.load(file, name, processor);
+/** @param {File} file */
+async function useModel(file) {
+  say(`Loading ${file.name} …`);
+  loading?.close();
+  const network = new RemoteNetwork(file.name);
+  loading = network;
+  try {
+    // A file that is none leaves the network that there is.
+    await network.open(file);
+    session.useNetwork(null);
+    element("model-card").textContent = `${file.name} is not running.`;
+    model = file;
+    await network.start(element("processor").value);
+  } catch (error) {
+    if (network === loading) throw error;
+    return; // another was asked for meanwhile
+  }
+  loading = null;
   session.useNetwork(network);
   element("model-card").textContent = described(network);
   say(session.frame === null ? "Now open a photo or a video." : "");
@@ -110,23 +97,30 @@ async function useModel(bytes, name) {
 }
 
 /** @param {File} file */
-async function useMedia(file) {
-  if (file.type.startsWith("video/")) {
-    begin(file.name, "video");
-    await player.open(file);
-  } else {
-    const frame = await decodePhoto(file);
-    begin(file.name, "photos");
-    const focal = focalLength35(new Uint8Array(await file.arrayBuffer()));
-    if (focal !== null) {
-      const degrees = fieldOfView35(focal, frame.width, frame.height);
-      setFieldOfView(degrees, `EXIF: ${focal} mm in 35 mm film`);
-    }
-    await session.look(frame, 0);
-  }
-  stage.draw();
+async function usePhoto(file) {
+  const asked = ++mediaAsked;
+  const frame = await decodePhoto(file);
+  const { width, height } = frame;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const exif = fieldOfViewOf(bytes, width, height);
+  if (asked !== mediaAsked) return frame.image.close();
+  begin(file.name, "photos");
+  if (exif !== null) setFieldOfView(exif.degrees, exif.from);
+  await session.look(frame, 0);
+}
+
+/**
+ * @param {Promise<HTMLVideoElement>} opening
+ * @param {string} name
+ * @param {"video" | "camera"} kind
+ */
+async function useVideo(opening, name, kind) {
+  const asked = ++mediaAsked;
+  const video = await opening;
+  if (asked !== mediaAsked) return closeVideo(video);
+  begin(name, kind);
+  player.play(video);
   showControls();
-  if (session.network === null) say("Now open a network, a .tflite file.");
 }
 
 /** @param {string} name @param {"photos" | "video" | "camera"} kind */
@@ -134,19 +128,19 @@ function begin(name, kind) {
   player.close();
   session.begin({ name, kind });
   setFieldOfView(ORDINARY_FIELD_OF_VIEW, "a guess");
-  stage.choose(-1);
+  stage.choose(0);
   view.orbit = null;
-  view.draw();
   element("media-card").textContent = name;
-  say("");
+  say(session.network === null ? "Now open a network, a .tflite file." : "");
+  showResult();
 }
 
-/** @param {File} file */
-async function useFile(file) {
-  if (/\.tflite$/i.test(file.name)) {
-    await useModel(new Uint8Array(await file.arrayBuffer()), file.name);
-  } else {
-    await useMedia(file);
+/** @param {Iterable<File>} files */
+async function useFiles(files) {
+  for (const file of files) {
+    if (/\.tflite$/i.test(file.name)) await useModel(file);
+    else if (!file.type.startsWith("video/")) await usePhoto(file);
+    else await useVideo(openVideo(file), file.name, "video");
   }
 }
 
@@ -154,103 +148,87 @@ async function useFile(file) {
 function setFieldOfView(degrees, from) {
   session.degrees = degrees;
   session.degreesFrom = from;
-  element("field-of-view").value = degrees;
-  const said = from === "given" ? "" : `, ${from}`;
-  element("field-of-view-said").textContent =
-    `${Math.round(degrees)}° across the longer side${said}`;
+  showFieldOfView(degrees, from);
 }
 
 async function save(/** @type {"json" | "png"} */ kind) {
   const { frame, poses, recording, source } = session;
-  if (frame === null || poses === null) return;
-  const file = kind === "json" ? recording.toFile() : await drawn(frame, poses);
-  download(file, `${stem(source.name)}_pose.${kind}`);
+  const name = `${stem(source.name)}_pose.${kind}`;
+  if (kind === "json") download(recording.toFile(), name);
+  else if (frame && poses) download(await drawn(frame, poses), name);
 }
 
-/** @param {string} id @param {string} type @param {(event: any) => unknown} action */
-function on(id, type, action) {
-  element(id).addEventListener(type, (/** @type {Event} */ event) =>
-    attempt(() => action(event)),
-  );
+/**
+ * @param {EventTarget} target
+ * @param {string} type
+ * @param {(event: any) => unknown} action
+ */
+function on(target, type, action) {
+  target.addEventListener(type, (event) => attempt(() => action(event)));
 }
-
-/** Chosen files; the same one can be chosen again. */
-const chosen = (/** @type {any} */ { target }) => {
-  const files = [...target.files];
-  target.value = "";
-  return files;
-};
 
 for (const id of ["model-file", "media-file"]) {
-  on(id, "change", async (event) => {
-    for (const file of chosen(event)) await useFile(file);
+  on(element(id), "change", ({ target }) => {
+    const files = [...target.files];
+    target.value = ""; // the same one can be chosen again
+    return useFiles(files);
   });
 }
-on("model-list", "change", async ({ target }) => {
-  const name = target.value;
-  if (name) await useModel(await fetchModel(`models/${name}`), name);
+on(element("model-list"), "change", async ({ target }) => {
+  if (target.value) await useModel(await fetchModel(`models/${target.value}`));
 });
-on("processor", "change", async () => {
-  if (model !== null) await useModel(model.bytes, model.name);
-});
-on("webcam", "click", async () => {
-  begin("camera", "camera");
-  await player.openCamera();
-  showControls();
-});
-on("pause", "click", async () => {
+on(element("processor"), "change", () => model && useModel(model));
+on(element("webcam"), "click", () =>
+  useVideo(openCamera(), "camera", "camera"),
+);
+on(element("pause"), "click", async () => {
   const { video } = player;
   if (video?.paused) await video.play();
   else video?.pause();
   showControls();
 });
-on("seek", "input", ({ target }) => {
+on(element("seek"), "input", ({ target }) => {
   const { video } = player;
   if (video === null || !Number.isFinite(video.duration)) return;
   video.currentTime = Number(target.value) * video.duration;
 });
-on("smooth", "change", ({ target }) => {
+on(element("smooth"), "change", ({ target }) => {
   session.isSmooth = target.checked;
   return session.revise();
 });
-on("field-of-view", "input", ({ target }) => {
+on(element("field-of-view"), "input", ({ target }) => {
   setFieldOfView(Number(target.value), "given");
   return session.revise();
 });
-on("add-box", "click", () => stage.add());
-on("remove-box", "click", () => stage.remove());
-on("whole-image", "click", async () => {
-  stage.choose(-1);
-  await session.startOver();
+on(element("add-box"), "click", () => stage.add());
+on(element("remove-box"), "click", () => stage.remove());
+on(element("whole-image"), "click", () => {
+  stage.choose(0);
+  return session.startOver();
 });
-on("save-json", "click", () => save("json"));
-on("save-png", "click", () => save("png"));
+on(element("save-json"), "click", () => save("json"));
+on(element("save-png"), "click", () => save("png"));
 
-document.addEventListener("dragover", (event) => {
+const { classList } = document.body;
+on(document, "dragover", (event) => {
   event.preventDefault();
-  document.body.classList.add("is-dropping");
+  classList.add("is-dropping");
 });
-document.addEventListener("dragleave", (event) => {
-  if (event.relatedTarget === null) {
-    document.body.classList.remove("is-dropping");
-  }
+on(document, "dragleave", ({ relatedTarget }) => {
+  if (relatedTarget === null) classList.remove("is-dropping");
 });
-document.addEventListener("drop", (event) => {
+on(document, "drop", (event) => {
   event.preventDefault();
-  document.body.classList.remove("is-dropping");
-  const files = [...(event.dataTransfer?.files ?? [])];
-  void attempt(async () => {
-    for (const file of files) await useFile(file);
-  });
+  classList.remove("is-dropping");
+  return useFiles(event.dataTransfer.files);
 });
-document.addEventListener("paste", (event) => {
-  const file = event.clipboardData?.files[0];
-  if (file) void attempt(() => useFile(file));
-});
+on(document, "paste", ({ clipboardData }) =>
+  useFiles([...clipboardData.files].slice(0, 1)),
+);
 
-async function begun() {
+await attempt(async () => {
   setFieldOfView(ORDINARY_FIELD_OF_VIEW, "a guess");
-  showPeople(element("people"), session);
+  showResult();
   element("processor").hidden = !(await hasGpu());
   const names = await listModels();
   const list = element("model-list");
@@ -258,9 +236,5 @@ async function begun() {
   list.hidden = names.length === 0;
   const asked = new URLSearchParams(location.search).get("model");
   const address = asked ?? (names.length > 0 ? `models/${names[0]}` : null);
-  if (address === null) return;
-  const name = decodeURIComponent(address.split("/").at(-1) ?? address);
-  await useModel(await fetchModel(address), name);
-}
-
-void attempt(begun);
+  if (address !== null) await useModel(await fetchModel(address));
+});

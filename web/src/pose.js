@@ -22,8 +22,31 @@ import { roundHalfEven } from "./geometry/rounding.js";
  * @property {number} height px
  * @property {import("./geometry/camera.js").Intrinsics} intrinsics
  * @property {string} intrinsicsFrom
- * @property {string[]} refused Why boxes have no pose.
+ * @property {{person: number, fault: string}[]} refused Why boxes have no
+ *   pose.
+ * @property {string[]} caveats As `docs/poses.schema.json` has them.
  */
+
+/**
+ * The poses of who is followed, without those of who is only looked for: they
+ * may be of anybody.
+ * @param {Poses} poses
+ * @param {import("./prediction.js").Person[]} people
+ * @returns {Poses}
+ */
+export function shownOf(poses, people) {
+  const followed = people.filter(({ isLost }) => !isLost);
+  const numbers = new Set(followed.map(({ person }) => person));
+  return {
+    ...poses,
+    people: poses.people.filter(({ person }) => numbers.has(person)),
+    refused: poses.refused.filter(({ person }) => numbers.has(person)),
+    caveats: [
+      ...poses.caveats,
+      ...(followed.length < people.length ? ["lost"] : []),
+    ],
+  };
+}
 
 /**
  * The poses for a JSON file, as `Poses.to_dict` writes them in Python.
@@ -49,6 +72,7 @@ export function toDict(poses) {
       box_from: pose.boxFrom,
       position_from: pose.positionFrom,
     })),
+    caveats: poses.caveats,
   };
 }
 

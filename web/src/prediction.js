@@ -8,7 +8,8 @@ import { cropImage } from "./image/cropping.js";
 
 /**
  * @typedef {{box: import("./geometry/crop.js").Box, person: number,
- *   boxFrom: string}} Person Who is looked for, and where.
+ *   boxFrom: string, isLost?: boolean}} Person Who is followed, or was and is
+ *   looked for, and where.
  * @typedef {{intrinsics: import("./geometry/camera.js").Intrinsics,
  *   from: string}} Camera
  * @typedef {{spec: import("./model/spec.js").PoseSpec, predict: (crop:
@@ -33,7 +34,7 @@ export async function predict(network, picture, people, camera) {
   for (const { box, person, boxFrom } of people) {
     const fault = faultOfBox(box, picture.width, picture.height);
     if (fault !== null) {
-      refused.push(`Person ${person}: ${fault}`);
+      refused.push({ person, fault });
       continue;
     }
     const crop = cropFromImage(box, spec.inputSize, spec.boxMargin);
@@ -44,7 +45,7 @@ export async function predict(network, picture, people, camera) {
     const place = locate(spec, outputs.pose, crop, intrinsics, box);
     const faultOfPlace = faultOfPose(place.jointsCameraMm);
     if (faultOfPlace !== null) {
-      refused.push(`Person ${person}: ${faultOfPlace}`);
+      refused.push({ person, fault: faultOfPlace });
       continue;
     }
     found.push({
@@ -67,6 +68,7 @@ export async function predict(network, picture, people, camera) {
     intrinsics,
     intrinsicsFrom: camera.from,
     refused,
+    caveats: camera.from.startsWith("a guess") ? ["camera_guessed"] : [],
   };
   return { poses, networkMs };
 }

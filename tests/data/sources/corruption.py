@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 
+from keras_pose import memory
 from tests.data.sources import made_h36m
 from tests.data.sources import made_others
 
@@ -166,9 +167,8 @@ def _outcome(name, source, root, options):
     except BaseException as error:
         kind = type(error).__name__
         outcome = {"outcome": "raised", "error": f"{kind}: {error}"}
-    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = time.monotonic() - start
-    return outcome | {"seconds": round(seconds, 2), "mib": round(usage)}
+    return outcome | {"seconds": round(seconds, 2), "mb": memory.peak_mb()}
 
 
 if __name__ == "__main__":

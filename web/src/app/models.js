@@ -1,4 +1,4 @@
-/** Gets the bytes of networks. */
+/** The networks that the site has. */
 
 const LIST = "models/index.json";
 
@@ -16,7 +16,7 @@ export async function listModels() {
 /**
  * Fetches a network of this site.
  * @param {string} address Relative to the page.
- * @returns {Promise<Uint8Array>}
+ * @returns {Promise<File>}
  * @throws {Error} A sentence.
  */
 export async function fetchModel(address) {
@@ -34,15 +34,17 @@ export async function fetchModel(address) {
         `${response.status}.`,
     );
   }
-  return new Uint8Array(await response.arrayBuffer());
+  const name = decodeURIComponent(url.pathname.split("/").at(-1) ?? "");
+  return new File([await response.blob()], name);
 }
 
 /**
  * What the page says of a network.
- * @param {import("../model/network.js").Network} network
+ * @param {import("./remote.js").RemoteNetwork} network One that runs.
  * @returns {string}
  */
 export function described({ name, spec, runsOn }) {
+  if (spec === null) return name;
   const { skeleton, volume, inputSize } = spec;
   return (
     `${name}: ${skeleton.joints.length} joints (${skeleton.name}), ` +

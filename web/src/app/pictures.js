@@ -1,10 +1,10 @@
-/** Pictures of files, videos and cameras, as pixels that Python would see. */
+/** Pictures of files, videos and cameras. */
 
 const MOST_PIXELS = 89_478_485; // as in Python
 
 /**
- * @typedef {import("../image/cropping.js").Picture & {canvas:
- *   OffscreenCanvas}} Frame A picture that can be drawn too.
+ * @typedef {{width: number, height: number, image: ImageBitmap}} Frame Whoever
+ *   holds the last reference closes the image.
  */
 
 /**
@@ -14,9 +14,9 @@ const MOST_PIXELS = 89_478_485; // as in Python
  * @throws {Error} A sentence.
  */
 export async function decodePhoto(file) {
-  let bitmap;
+  let image;
   try {
-    bitmap = await createImageBitmap(file, {
+    image = await createImageBitmap(file, {
       colorSpaceConversion: "none",
       imageOrientation: "from-image",
       premultiplyAlpha: "none",
@@ -26,42 +26,14 @@ export async function decodePhoto(file) {
       cause: error,
     });
   }
-  if (bitmap.width * bitmap.height > MOST_PIXELS) {
+  if (image.width * image.height > MOST_PIXELS) {
+    image.close();
     throw new Error(`A picture must have at most ${MOST_PIXELS} pixels.`);
   }
-  const frame = new FrameBuffer().take(bitmap, bitmap.width, bitmap.height);
-  bitmap.close();
-  return frame;
+  return frameOf(image);
 }
 
-/** Holds one frame at a time: each that is taken replaces the one before. */
-export class FrameBuffer {
-  constructor() {
-    this.canvas = new OffscreenCanvas(1, 1);
-    const context = this.canvas.getContext("2d", { willReadFrequently: true });
-    if (context === null) throw new Error("This browser draws no pictures.");
-    this.context = context;
-  }
-
-  /**
-   * @param {CanvasImageSource} source
-   * @param {number} width px
-   * @param {number} height px
-   * @returns {Frame}
-   */
-  take(source, width, height) {
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
-    this.context.drawImage(source, 0, 0, width, height);
-    const { canvas, context } = this;
-    return {
-      width,
-      height,
-      canvas,
-      read: (x, y, partWidth, partHeight) =>
-        context.getImageData(x, y, partWidth, partHeight).data,
-    };
-  }
+/** @param {ImageBitmap} image @returns {Frame} */
+export function frameOf(image) {
+  return { width: image.width, height: image.height, image };
 }

@@ -62,7 +62,7 @@ export class Recording {
 export async function drawn(frame, poses) {
   const canvas = new OffscreenCanvas(frame.width, frame.height);
   const context = /** @type {any} */ (canvas.getContext("2d"));
-  context.drawImage(frame.canvas, 0, 0);
+  context.drawImage(frame.image, 0, 0);
   drawPoses(context, poses);
   return canvas.convertToBlob({ type: "image/png" });
 }

@@ -5,25 +5,35 @@ import {
   ORDINARY_FIELD_OF_VIEW,
 } from "../geometry/camera.js";
 import { boxOfImage } from "../geometry/crop.js";
-import { predict } from "../prediction.js";
-import { FOLLOWED, Follower, GIVEN, WHOLE } from "../tracking/following.js";
+import { faultOfBox } from "../geometry/rules.js";
+import { shownOf } from "../pose.js";
+import { Follower } from "../tracking/following.js";
 import { Smoother } from "../tracking/smoothing.js";
+import { FOLLOWED, GIVEN, WHOLE } from "../tracking/track.js";
 import { Recording } from "./saving.js";
 
 /**
  * @typedef {import("../prediction.js").Person} Person
+ * @typedef {import("./pictures.js").Frame} Frame
  * @typedef {{name: string, kind: "photos" | "video" | "camera"}} Source
  * @typedef {{networkMs: number, totalMs: number}} Timing
  */
 
 export class Session {
-  /** @param {() => void} onResult After each prediction. */
-  constructor(onResult) {
+  /**
+   * @param {() => void} onResult After each prediction, and each frame that is
+   *   shown without one.
+   * @param {(error: unknown) => void} onFault The network runs no more.
+   */
+  constructor(onResult, onFault) {
     this.onResult = onResult;
-    /** @type {import("../model/network.js").Network | null} */
+    this.onFault = onFault;
+    /** @type {import("./remote.js").RemoteNetwork | null} */
     this.network = null;
-    /** @type {import("./pictures.js").Frame | null} */
-    this.frame = null;
+    /** @type {Frame | null} */
+    this.frame = null; // the one that is shown, with its poses
+    /** @type {{frame: Frame, timeS: number} | null} */
+    this.newest = null;
     /** @type {Source} */
     this.source = { name: "", kind: "photos" };
     /** @type {Person[]} */
@@ -36,7 +46,6 @@ export class Session {
     this.degreesFrom = "a guess";
     this.isSmooth = true;
     this.isEditing = false;
-    this.timeS = 0;
     this.smoother = new Smoother();
     this.follower = new Follower();
     this.recording = new Recording("", "photos");
@@ -45,17 +54,18 @@ export class Session {
     this.isStale = false;
   }
 
-  /** Gives back the network's memory, when it is through. */
-  async dropNetwork() {
-    const { network } = this;
-    this.network = null;
-    await this.work;
-    network?.delete();
+  get isVideo() {
+    return this.source.kind !== "photos";
   }
 
-  /** @param {import("../model/network.js").Network} network */
+  /**
+   * Takes another network, or none. The one before ends at once.
+   * @param {import("./remote.js").RemoteNetwork | null} network
+   */
   useNetwork(network) {
+    this.network?.close();
     this.network = network;
+    if (network === null) return;
     this.people = this.people.map((person) =>
       person.boxFrom === GIVEN ? person : this.whole(person.person),
     );
@@ -68,7 +78,10 @@ export class Session {
    */
   begin(source) {
     this.source = source;
-    this.frame = null;
+    for (const frame of new Set([this.frame, this.newest?.frame])) {
+      frame?.image.close();
+    }
+    this.frame = this.newest = null;
     this.people = [];
     this.forget();
   }
@@ -84,15 +97,26 @@ export class Session {
 
   /**
    * Looks at a frame.
-   * @param {import("./pictures.js").Frame} frame
+   * @param {Frame} frame
    * @param {number} timeS From the start; 0 for a photo.
    * @returns {Promise<void>}
    */
   look(frame, timeS) {
-    this.frame = frame;
-    this.timeS = timeS;
-    if (this.people.length === 0) this.people = [this.whole(1)];
+    const unseen = this.newest?.frame;
+    if (unseen !== this.frame) unseen?.image.close();
+    this.newest = { frame, timeS };
+    if (this.people.length > 0) return this.update();
+    // The first is shown before its poses, which may take a while.
+    this.show(frame);
+    this.people = [this.whole(1)];
+    this.onResult();
     return this.update();
+  }
+
+  /** @param {Frame} frame */
+  show(frame) {
+    if (this.frame !== frame) this.frame?.image.close();
+    this.frame = frame;
   }
 
   /** Looks at the same frame with other people or another camera. */
@@ -115,53 +139,69 @@ export class Session {
   }
 
   async predictWhileStale() {
-    while (this.isStale) {
+    while (this.isStale && this.newest !== null) {
       this.isStale = false;
-      if (this.network !== null && this.frame !== null)
-        await this.predictOnce();
+      if (this.network !== null) {
+        await this.predictOnce(this.network, this.newest);
+      } else if (this.frame !== this.newest.frame) {
+        this.show(this.newest.frame);
+        this.poses = this.timing = null; // they were of another frame
+      }
+      this.onResult();
     }
   }
 
-  async predictOnce() {
-    const network = /** @type {NonNullable<typeof this.network>} */ (
-      this.network
-    );
-    const frame = /** @type {NonNullable<typeof this.frame>} */ (this.frame);
-    const { timeS, people, recording } = this;
+  /**
+   * @param {import("./remote.js").RemoteNetwork} network
+   * @param {{frame: Frame, timeS: number}} newest
+   */
+  async predictOnce(network, { frame, timeS }) {
+    const { recording, isVideo } = this;
+    const isFollowed = isVideo && !this.isEditing;
+    if (isFollowed) this.followTo(timeS);
+    const { people } = this;
     const start = performance.now();
-    const camera = this.camera(frame);
-    const { poses, networkMs } = await predict(network, frame, people, camera);
+    let found;
+    try {
+      const seen = people.filter((person) => canBeSeen(person, frame));
+      found = await network.predict(frame, seen, this.camera(frame));
+    } catch (error) {
+      if (network !== this.network) return; // it was closed
+      this.network = null;
+      this.onFault(error);
+      return;
+    }
     // Another network or picture was chosen meanwhile.
     if (recording !== this.recording) return;
-    const isVideo = this.source.kind !== "photos";
+    this.show(frame);
+    let next = people;
+    // Boxes may have been drawn meanwhile.
+    if (isFollowed && people === this.people) {
+      next = this.people = this.follower.learn(found.poses);
+    }
+    const poses = shownOf(found.poses, next);
     this.poses =
       isVideo && this.isSmooth ? this.smoother.smooth(timeS, poses) : poses;
+    const { networkMs } = found;
     this.timing = { networkMs, totalMs: performance.now() - start };
     recording.add(...this.nameAndTime(timeS), this.poses);
-    if (isVideo && !this.isEditing) this.follow(timeS, poses, people);
-    this.onResult();
   }
 
   /**
-   * Moves each box to where its person went.
-   * @param {number} timeS Of the frame.
-   * @param {import("../pose.js").Poses} poses
-   * @param {Person[]} people Whom they were found for.
+   * Moves each box to where its person is expected. When all are let go, one
+   * is looked for in the whole picture.
+   * @param {number} timeS
    */
-  follow(timeS, poses, people) {
-    if (people !== this.people) return; // boxes were drawn meanwhile
-    this.people = people.map((looked) => {
-      const { person } = looked;
-      const pose = poses.people.find((found) => found.person === person);
-      const box = this.follower.next(timeS, looked, pose, poses);
-      return box === null
-        ? this.whole(person)
-        : { person, box, boxFrom: FOLLOWED };
-    });
+  followTo(timeS) {
+    const { people } = this;
+    this.people = this.follower.look(people, timeS);
+    if (this.people.length > 0) return;
+    const [first] = people;
+    this.people = this.follower.look([this.whole(first.person)], timeS);
   }
 
   /**
-   * @param {import("./pictures.js").Frame} frame
+   * @param {Frame} frame
    * @returns {import("../prediction.js").Camera}
    */
   camera({ width, height }) {
@@ -180,7 +220,7 @@ export class Session {
    */
   whole(person) {
     const { width, height } = this.frame ?? { width: 1, height: 1 };
-    const margin = this.network?.spec.boxMargin ?? 1;
+    const margin = this.network?.spec?.boxMargin ?? 1;
     return {
       person,
       box: boxOfImage(width, height, margin),
@@ -190,9 +230,10 @@ export class Session {
 
   /** @param {number} timeS @returns {[string, number | null]} */
   nameAndTime(timeS) {
-    const { name, kind } = this.source;
-    if (kind === "photos") return [name, null];
-    return [`${name} at ${timeS.toFixed(3)} s`, timeS];
+    const { name } = this.source;
+    return this.isVideo
+      ? [`${name} at ${timeS.toFixed(3)} s`, timeS]
+      : [name, null];
   }
 
   /** Takes one person anew, from the whole picture. */
@@ -204,33 +245,56 @@ export class Session {
   /**
    * Adds a person.
    * @param {import("../geometry/crop.js").Box} box
-   * @returns {number} Its place in `people`.
+   * @returns {number} Their number.
    */
   addPerson(box) {
-    // The first box that is drawn takes the place of the whole picture.
-    const isFirst = this.people.every(({ boxFrom }) => boxFrom !== GIVEN);
-    const others = isFirst ? [] : this.people;
+    const others = this.people.filter(({ boxFrom }) => boxFrom !== WHOLE);
     const numbers = others.map(({ person }) => person);
     const person = Math.max(0, ...numbers) + 1;
     this.people = [...others, { person, box: inTenths(box), boxFrom: GIVEN }];
-    return this.people.length - 1;
+    return person;
   }
 
   /**
-   * @param {number} index Of the person.
+   * @param {number} person
    * @param {import("../geometry/crop.js").Box} box
    */
-  moveBox(index, box) {
-    this.people = this.people.map((person, i) =>
-      i === index ? { ...person, box: inTenths(box), boxFrom: GIVEN } : person,
+  moveBox(person, box) {
+    this.people = this.people.map((other) =>
+      other.person === person
+        ? { person, box: inTenths(box), boxFrom: GIVEN }
+        : other,
     );
   }
 
-  /** @param {number} index Of the person. */
-  removePerson(index) {
-    this.people = this.people.filter((_, i) => i !== index);
+  /**
+   * Lets go whom nobody drew a box for where the box of this person is: the
+   * user knows better.
+   * @param {number} person
+   */
+  settle(person) {
+    const drawn = this.people.find((other) => other.person === person);
+    if (drawn === undefined) return;
+    this.people = this.people.filter(
+      (other) => other === drawn || !this.follower.isOf(other, drawn.box),
+    );
+  }
+
+  /** @param {number} person */
+  removePerson(person) {
+    this.people = this.people.filter((other) => other.person !== person);
     if (this.people.length === 0) this.people = [this.whole(1)];
   }
+}
+
+/**
+ * Whether a person is predicted: who was followed out of the picture is not;
+ * a box that the user drew there is refused in words.
+ * @param {Person} person
+ * @param {Frame} frame
+ */
+function canBeSeen({ box, boxFrom }, { width, height }) {
+  return boxFrom !== FOLLOWED || faultOfBox(box, width, height) === null;
 }
 
 /**

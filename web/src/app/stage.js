@@ -1,7 +1,8 @@
 /** The picture with its poses, on which boxes are drawn and moved. */
 
 import { drawMarks, drawPoses, HANDLE } from "../drawing/overlay.js";
-import { WHOLE } from "../tracking/following.js";
+import { WHOLE } from "../tracking/track.js";
+import { LOOKED_FOR } from "./results.js";
 import { fitted } from "./screen.js";
 
 const LEAST_DRAG = 8; // px of the screen: less is a click
@@ -24,7 +25,7 @@ export class Stage {
     this.canvas = canvas;
     this.session = session;
     this.onChange = onChange;
-    this.chosen = -1;
+    this.chosen = 0; // number of a person
     /** @type {Drag | null} */
     this.drag = null;
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
@@ -44,16 +45,18 @@ export class Stage {
     context.save();
     context.translate(left, top);
     context.scale(scale, scale);
-    context.drawImage(frame.canvas, 0, 0);
+    context.drawImage(frame.image, 0, 0);
     context.beginPath();
     context.rect(0, 0, frame.width, frame.height);
     context.clip();
     if (poses !== null) drawPoses(context, poses);
-    const marks = people.flatMap(({ box, person, boxFrom }, index) =>
-      boxFrom === WHOLE
-        ? []
-        : [{ box, label: `${person}`, isChosen: index === this.chosen }],
-    );
+    const marks = people
+      .filter(({ boxFrom }) => boxFrom !== WHOLE)
+      .map(({ box, person, isLost }) => ({
+        box,
+        label: isLost ? `${person}, ${LOOKED_FOR}` : `${person}`,
+        isChosen: person === this.chosen,
+      }));
     drawMarks(context, marks, 1 / scale);
     context.restore();
   }
@@ -74,9 +77,9 @@ export class Stage {
     };
   }
 
-  /** Chooses a person's box; -1 chooses none. @param {number} index */
-  choose(index) {
-    this.chosen = index;
+  /** Chooses a person's box; 0 chooses none. @param {number} person */
+  choose(person) {
+    this.chosen = person;
     this.onChange();
     this.draw();
   }
@@ -92,10 +95,17 @@ export class Stage {
     this.changed();
   }
 
+  /** The person whose box is chosen, if they are still there. */
+  chosenPerson() {
+    return this.session.people.find(
+      ({ person, boxFrom }) => person === this.chosen && boxFrom !== WHOLE,
+    );
+  }
+
   remove() {
-    if (this.chosen < 0) return;
+    if (this.chosenPerson() === undefined) return;
     this.session.removePerson(this.chosen);
-    this.choose(-1);
+    this.choose(0);
     this.changed();
   }
 
@@ -110,10 +120,8 @@ export class Stage {
     this.canvas.setPointerCapture(event.pointerId);
     const at = this.pointOf(event);
     const hit = this.hit(at);
-    const box = hit
-      ? this.session.people[hit.index].box
-      : /** @type {Box} */ ([at[0], at[1], 0, 0]);
-    this.choose(hit?.index ?? -1);
+    const box = hit?.box ?? /** @type {Box} */ ([at[0], at[1], 0, 0]);
+    this.choose(hit?.person ?? 0);
     const action = hit?.action ?? "draw";
     this.drag = { action, from: at, box, isMoving: false };
   }
@@ -143,8 +151,12 @@ export class Stage {
   }
 
   end() {
+    const hasDrawn = this.drag?.action === "draw" && this.drag.isMoving;
     this.drag = null;
     this.session.isEditing = false;
+    if (!hasDrawn) return;
+    this.session.settle(this.chosen);
+    this.changed();
   }
 
   /**
@@ -176,9 +188,10 @@ export class Stage {
       ArrowDown: [0, 1],
     };
     const step = steps[/** @type {keyof typeof steps} */ (event.key)];
-    if (step !== undefined && this.chosen >= 0) {
+    const chosen = this.chosenPerson();
+    if (step !== undefined && chosen !== undefined) {
       const [dx, dy] = step.map((v) => v * KEY_STEP * this.unit());
-      const { box } = this.session.people[this.chosen];
+      const { box } = chosen;
       /** @type {Drag["action"]} */
       const action = event.shiftKey ? "resize" : "move";
       const drag = { action, from: [0, 0], box, isMoving: true };
@@ -195,25 +208,24 @@ export class Stage {
   }
 
   /**
-   * The box under a point, the chosen one before others.
+   * Whose box is under a point; the chosen one's handle comes first.
    * @param {number[]} point px of the picture
-   * @returns {{index: number, action: "move" | "resize"} | null}
+   * @returns {{person: number, box: Box, action: "move" | "resize"} | null}
    */
   hit([px, py]) {
-    const { people } = this.session;
-    const reach = HANDLE * this.unit();
-    if (this.chosen >= 0 && this.chosen < people.length) {
-      const [x, y, width, height] = people[this.chosen].box;
-      if (Math.hypot(px - x - width, py - y - height) < reach) {
-        return { index: this.chosen, action: "resize" };
+    const chosen = this.chosenPerson();
+    if (chosen !== undefined) {
+      const [x, y, width, height] = chosen.box;
+      if (Math.hypot(px - x - width, py - y - height) < HANDLE * this.unit()) {
+        return { ...chosen, action: "resize" };
       }
     }
-    const index = people.findIndex(({ box, boxFrom }) => {
+    const hit = this.session.people.find(({ box, boxFrom }) => {
       const [x, y, width, height] = box;
       const inside = px > x && py > y && px < x + width && py < y + height;
       return inside && boxFrom !== WHOLE;
     });
-    return index < 0 ? null : { index, action: "move" };
+    return hit === undefined ? null : { ...hit, action: "move" };
   }
 
   /** Pixels of the picture for one of the screen. */

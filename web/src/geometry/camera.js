@@ -7,9 +7,6 @@
 /** Degrees across the longer side of an ordinary photo. */
 export const ORDINARY_FIELD_OF_VIEW = 55;
 
-/** What the page offers, degrees. */
-export const FIELD_OF_VIEW_RANGE = [10, 120];
-
 /**
  * A camera for an image about which nothing is known.
  * @param {number} degrees Field of view across the longer side.

@@ -63,6 +63,6 @@ export function locate(spec, pose, crop, intrinsics, box) {
  * @param {number} root
  * @returns {number[][]}
  */
-export function relativeTo(joints, root) {
+function relativeTo(joints, root) {
   return joints.map((joint) => joint.map((v, axis) => v - joints[root][axis]));
 }

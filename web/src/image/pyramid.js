@@ -15,25 +15,35 @@ export function halved(image) {
   const newWidth = (width + 1) >> 1;
   const newHeight = (height + 1) >> 1;
   const rows = new Int32Array(newWidth * height * 3);
+  // Where the five neighbours of each pixel are, in a row of the image.
+  const columns = Int32Array.from({ length: newWidth * 5 }, (_, i) => {
+    const x = (i / 5) | 0;
+    return 4 * mirrored(2 * x + (i % 5) - 2, width);
+  });
   for (let y = 0, to = 0; y < height; y++) {
     const row = y * width * 4;
-    for (let x = 0; x < newWidth; x++) {
-      const [a, b, c, d, e] = neighbours(2 * x, width);
+    for (let at = 0; at < columns.length; at += 5) {
+      const a = row + columns[at];
+      const b = row + columns[at + 1];
+      const c = row + columns[at + 2];
+      const d = row + columns[at + 3];
+      const e = row + columns[at + 4];
       for (let channel = 0; channel < 3; channel++) {
-        const from = row + channel;
         rows[to++] =
-          data[from + 4 * a] +
-          4 * data[from + 4 * b] +
-          6 * data[from + 4 * c] +
-          4 * data[from + 4 * d] +
-          data[from + 4 * e];
+          data[a + channel] +
+          4 * data[b + channel] +
+          6 * data[c + channel] +
+          4 * data[d + channel] +
+          data[e + channel];
       }
     }
   }
   const halvedData = new Uint8ClampedArray(newWidth * newHeight * 4);
   const stride = newWidth * 3;
   for (let y = 0; y < newHeight; y++) {
-    const [a, b, c, d, e] = neighbours(2 * y, height).map((n) => n * stride);
+    const [a, b, c, d, e] = [-2, -1, 0, 1, 2].map(
+      (step) => mirrored(2 * y + step, height) * stride,
+    );
     let to = y * newWidth * 4;
     for (let from = 0; from < stride; from += 3, to += 4) {
       for (let channel = 0; channel < 3; channel++) {
@@ -52,20 +62,17 @@ export function halved(image) {
 }
 
 /**
- * Indices of a pixel and the two on each side of it, mirrored at the border
- * without repeating the border's own (OpenCV's BORDER_REFLECT_101).
- * @param {number} centre
+ * An index mirrored at the border without repeating the border's own (OpenCV's
+ * BORDER_REFLECT_101).
+ * @param {number} index
  * @param {number} count
- * @returns {number[]}
+ * @returns {number}
  */
-function neighbours(centre, count) {
-  return [-2, -1, 0, 1, 2].map((step) => {
-    let index = centre + step;
-    if (count === 1) return 0;
-    // An image of two pixels is mirrored more than once.
-    while (index < 0 || index >= count) {
-      index = index < 0 ? -index : 2 * count - 2 - index;
-    }
-    return index;
-  });
+function mirrored(index, count) {
+  if (count === 1) return 0;
+  // An image of two pixels is mirrored more than once.
+  while (index < 0 || index >= count) {
+    index = index < 0 ? -index : 2 * count - 2 - index;
+  }
+  return index;
 }

@@ -1,9 +1,8 @@
-/** A network in the page: crops in, unit coordinates out. */
+/** A network in its worker: crops in, unit coordinates out. */
 
 import { loadAndCompile, Tensor } from "@litertjs/core";
 
 import { fixShapes } from "./fixed_shapes.js";
-import { loadRuntime } from "./runtime.js";
 
 const SIGNATURE = "serving_default";
 const INPUT = "image";
@@ -23,40 +22,33 @@ export class Network {
   /**
    * @param {import("@litertjs/core").CompiledModel} compiled
    * @param {import("./spec.js").PoseSpec} spec
-   * @param {string} name Of the file.
-   * @param {string} runsOn What computes it, for the user.
    */
-  constructor(compiled, spec, name, runsOn) {
+  constructor(compiled, spec) {
     this.compiled = compiled;
     this.spec = spec;
-    this.name = name;
-    this.runsOn = runsOn;
   }
 
   /**
-   * Compiles a network. Those that were compiled for another processor must
-   * have been deleted: the runtime that has their memory goes.
+   * Compiles a network, by the runtime that was loaded for the processor.
    * @param {{spec: import("./spec.js").PoseSpec, model: Uint8Array}} file As of
    *   `openModelFile`; its model is changed.
-   * @param {string} name Of the file.
    * @param {import("./runtime.js").Processor} processor
    * @returns {Promise<Network>}
-   * @throws {Error} A sentence for the user.
+   * @throws {Error} What is wrong with it.
    */
-  static async load({ spec, model }, name, processor = "cpu") {
-    const runsOn = await loadRuntime(processor);
+  static async load({ spec, model }, processor) {
     fixShapes(model);
     const cpu = await loadAndCompile(model, { accelerator: "wasm" });
-    const network = new Network(cpu, spec, name, runsOn);
+    const network = new Network(cpu, spec);
     network.checkInput();
     if (processor === "cpu") return network;
     const gpu = await loadAndCompile(model, {
       accelerator: "webgpu",
       gpuOptions: { precision: "fp32" },
     });
-    const other = new Network(gpu, spec, name, runsOn);
+    const other = new Network(gpu, spec);
     await checkAgreement(network, other);
-    network.delete();
+    cpu.delete();
     return other;
   }
 
@@ -70,8 +62,7 @@ export class Network {
     );
     if (found.join() !== `${INPUT} uint8 ${shape}`) {
       throw new Error(
-        `The network must take ${INPUT} uint8 ${shape}. It takes: ` +
-          found.join("; "),
+        `it must take ${INPUT} uint8 ${shape}, and takes ${found.join("; ")}.`,
       );
     }
   }
@@ -80,7 +71,7 @@ export class Network {
   signature() {
     const runner = this.compiled.signatures[SIGNATURE];
     if (runner === undefined) {
-      throw new Error(`The network has no signature ${SIGNATURE}.`);
+      throw new Error(`it has no signature ${SIGNATURE}.`);
     }
     return runner;
   }
@@ -103,11 +94,6 @@ export class Network {
     } finally {
       input.delete();
     }
-  }
-
-  /** Gives back its memory. */
-  delete() {
-    this.compiled.delete();
   }
 }
 
@@ -159,7 +145,7 @@ async function checkAgreement(network, other) {
   );
   if (!(apart <= GPU_TOLERANCE)) {
     throw new Error(
-      "The graphics processor computes another pose than the processor. " +
+      "the graphics processor computes another pose than the processor. " +
         "Choose the processor.",
     );
   }

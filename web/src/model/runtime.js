@@ -1,47 +1,48 @@
-/**
- * The runtime that computes networks: LiteRT.js, as WebAssembly.
- *
- * A page can hold one runtime at a time, and which one depends on where the
- * network runs: with threads for the CPU where the page may use them, or with
- * JavaScript's promises for the graphics processor.
- */
+/** LiteRT.js, the runtime that computes networks, as WebAssembly in a worker. */
 
-import { loadLiteRt, supportsFeature, unloadLiteRt } from "@litertjs/core";
+import { loadLiteRt, supportsFeature } from "@litertjs/core";
 
 /**
  * @typedef {"cpu" | "gpu"} Processor
  */
 
-/** @type {string | null} */
-let loaded = null;
-
 /**
- * Loads the runtime for a processor, in place of another one.
+ * Loads the runtime for a processor: with threads for the CPU where the page
+ * may use them, with JavaScript's promises for the graphics processor.
  * @param {Processor} processor
+ * @param {string} address Of the folder with the runtime's files.
  * @returns {Promise<string>} What it computes with, for the user.
  */
-export async function loadRuntime(processor) {
-  const hasThreads =
-    self.crossOriginIsolated && (await supportsFeature("relaxedSimd"));
-  const options =
-    processor === "gpu" ? { jspi: true } : { threads: hasThreads };
-  const wanted = JSON.stringify(options);
-  if (loaded !== wanted) {
-    if (loaded !== null) unloadLiteRt();
-    loaded = null;
-    await loadLiteRt(new URL("wasm/", document.baseURI).href, options);
-    loaded = wanted;
-  }
-  if (processor === "gpu") return "graphics processor (WebGPU)";
-  const threads = navigator.hardwareConcurrency;
-  return hasThreads ? `processor, ${threads} threads` : "processor, 1 thread";
+export async function loadRuntime(processor, address) {
+  const isGpu = processor === "gpu";
+  const mayHaveThreads = !isGpu && self.crossOriginIsolated;
+  const hasThreads = mayHaveThreads && (await supportsFeature("relaxedSimd"));
+  beReadyForScripts(address);
+  await loadLiteRt(address, { threads: hasThreads, jspi: isGpu });
+  if (isGpu) return "graphics processor (WebGPU)";
+  const threads = hasThreads ? navigator.hardwareConcurrency : 1;
+  return `processor, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
-/** Whether this browser can compute on its graphics processor. */
-export async function hasGpu() {
-  if (!("gpu" in navigator) || !(await supportsFeature("jspi"))) return false;
-  const gpu = /** @type {{requestAdapter(): Promise<unknown>}} */ (
-    navigator.gpu
-  );
-  return (await gpu.requestAdapter()) !== null;
+/**
+ * Makes this a worker in which LiteRT.js can load its script, which it does by
+ * `importScripts`: a worker that is a module has none. And since the script
+ * takes the worker's own address for its own, it is told where its files are.
+ * @param {string} address
+ */
+function beReadyForScripts(address) {
+  const scope = /** @type {any} */ (self);
+  scope.importScripts = (/** @type {string} */ url) => {
+    scope.Module = {
+      locateFile: (/** @type {string} */ name) => new URL(name, address).href,
+      mainScriptUrlOrBlob: url, // its threads begin with it
+    };
+    const request = new XMLHttpRequest();
+    request.open("GET", url, false);
+    request.send();
+    if (request.status !== 200) {
+      throw new Error(`the server says ${request.status} of ${url}`);
+    }
+    (0, eval)(request.responseText); // as a script of the worker's own scope
+  };
 }

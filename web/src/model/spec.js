@@ -18,15 +18,15 @@ const CHECKSUM = "SHA256SUMS";
 
 /**
  * Opens a `.tflite` file of this project.
- * @param {Uint8Array} bytes The whole file.
- * @returns {Promise<{spec: PoseSpec, model: Uint8Array}>} `model` is a copy of
- *   the network's own bytes.
+ * @param {Uint8Array<ArrayBuffer>} bytes The whole file.
+ * @returns {Promise<{spec: PoseSpec, model: Uint8Array}>} `model` is the
+ *   network's own part of the bytes.
  * @throws {Error} A sentence for the user.
  */
 export async function openModelFile(bytes) {
   try {
     const { start, members } = readArchive(bytes);
-    const model = bytes.slice(0, start);
+    const model = bytes.subarray(0, start);
     if ((await sha256(model)) !== text(memberOf(members, CHECKSUM))) {
       throw new Error("it does not fit its checksum");
     }

@@ -1,223 +1,153 @@
 /**
- * Where a person will be in the next frame.
- *
- * A box that is fed back as it comes drifts: weak networks draw joints to the
- * middle, and within a second theirs has shrunk to nothing. So the user's own
- * box tells what the joints' box is wrong by, sizes follow slowly, and a pose
- * that cannot be is not believed.
+ * Where people will be in the next frame, as `keras_pose/people/following.py`
+ * says it of people whose first boxes were given: without a detector. Who of
+ * them is lost is looked for where they last were for sure, to the end; whom
+ * the page itself found is let go.
  */
+
+import { coverageOf, enlarged, iouOf, tightBox } from "../geometry/boxes.js";
+import { Doubles } from "./doubles.js";
+import settings from "./settings.json" with { type: "json" };
+import { GIVEN, Track } from "./track.js";
+
+const { LEAST_OF_LEVEL_AGAIN, TAKEN, WIDENED } = settings.following;
+const { MOST_COVERAGE } = settings.roster;
+const { PATIENCE_S } = settings.timing;
 
 /**
- * @typedef {import("../geometry/crop.js").Box} Box
- * @typedef {object} Track
- * @property {number} timeS Of the last pose that was believed.
- * @property {[number, number]} offset Of the person's box from the joints', in
- *   longer sides.
- * @property {number} excess Logarithm of how much longer it is.
- * @property {number | null} level Running mean of the confidence.
+ * @typedef {import("../geometry/boxes.js").Box} Box
+ * @typedef {import("../pose.js").Pose} Pose
+ * @typedef {import("../pose.js").Poses} Poses
+ * @typedef {import("../prediction.js").Person} Person
  */
-
-// Joints lie inside the body. Of a person whom no box was drawn for, the joints'
-// box is taken to be short by this.
-const USUAL_EXCESS = Math.log(1.2);
-const MOST_EXCESS = Math.log(1.5);
-const MOST_OFFSET = 0.15;
-
-// Seconds until most of a change of size is followed: sooner up than down,
-// since a crop that is too large still shows the person.
-const GROW_S = 0.3;
-const SHRINK_S = 1;
-const LEVEL_S = 2; // of the running mean
-
-// What makes a pose doubtful.
-const MOST_MOVED = 0.4; // of the box's longer side
-const MOST_GROWN = Math.log(2);
-const LEAST_OF_LEVEL = 0.6;
-const LEAST_SIDE = 0.06; // of the picture's longer side
-const LEAST_INSIDE = 0.3; // of the box, in the picture
-const PATIENCE_S = 1;
 
 export class Follower {
   constructor() {
     /** @type {Map<number, Track>} */
     this.tracks = new Map();
+    this.doubles = new Doubles();
+    this.timeS = -Infinity;
+    this.looks = 0;
   }
 
   /**
-   * The box to look in next.
-   * @param {number} timeS Of the frame.
-   * @param {import("../prediction.js").Person} person Who was looked for.
-   * @param {import("../pose.js").Pose | undefined} pose What was found.
-   * @param {{width: number, height: number}} picture
-   * @returns {Box | null} Null where the person is lost.
+   * Where people are expected in a frame.
+   * @param {Person[]} people The last that were returned, or as the user made
+   *   them.
+   * @param {number} timeS
+   * @returns {Person[]} Without those who are let go.
    */
-  next(timeS, person, pose, picture) {
-    const known = this.tracks.get(person.person);
-    const isAnew =
-      known === undefined || person.boxFrom !== FOLLOWED || timeS < known.timeS;
-    const track = isAnew ? begun(timeS, person, pose) : known;
-    this.tracks.set(person.person, track);
-    const box = pose && corrected(tightBox(pose.jointsPx), track);
-    const confidence = pose?.confidence ? meanOf(pose.confidence) : null;
-    const isLookedAtWhole = person.boxFrom === WHOLE;
-    if (
-      box === undefined ||
-      !isInside(box, picture) ||
-      (!isLookedAtWhole && !isNear(box, person.box)) ||
-      isUnsure(confidence, track)
-    ) {
-      if (timeS - track.timeS <= PATIENCE_S) return person.box;
-      this.tracks.delete(person.person);
-      return null;
+  look(people, timeS) {
+    const isBack = timeS < this.timeS; // a video that begins again
+    this.timeS = timeS;
+    if (isBack) {
+      this.doubles = new Doubles();
+      for (const track of this.tracks.values()) track.goOnAt(timeS);
     }
-    const sinceS = timeS - track.timeS;
-    track.timeS = timeS;
-    if (confidence !== null) {
-      const level = track.level ?? confidence;
-      track.level = level + share(sinceS, LEVEL_S) * (confidence - level);
-    }
-    return isLookedAtWhole ? box : sized(box, person.box, sinceS);
+    this.tracks = new Map(people.map((one) => [one.person, this.trackOf(one)]));
+    this.giveUp();
+    const factor = WIDENED[this.looks % WIDENED.length];
+    this.looks += 1;
+    return this.peopleIn((track) => {
+      const box = track.boxAt(timeS);
+      return track.isLost ? enlarged(box, factor) : box;
+    });
   }
-}
 
-/** How boxes say where they are from. */
-export const WHOLE = "the whole image";
-export const GIVEN = "given";
-export const FOLLOWED = "the last pose";
+  /**
+   * Takes over what was predicted from the last look.
+   * @param {Poses} poses
+   * @returns {Person[]} Without those who are let go.
+   */
+  learn(poses) {
+    const found = new Map(poses.people.map((pose) => [pose.person, pose]));
+    /** @type {import("./doubles.js").Seen[]} */
+    const seen = [];
+    for (const [person, track] of this.tracks) {
+      if (track.isLost) continue;
+      const pose = found.get(person);
+      track.learn(pose, track.shown, this.timeS, poses);
+      if (pose) seen.push([person, pose.jointsPx, track]);
+    }
+    for (const person of this.doubles.find(seen, this.timeS)) {
+      this.letGo(person);
+    }
+    for (const [person, track] of this.tracks) {
+      if (track.isLost) this.findAgain(track, found.get(person), poses);
+    }
+    return this.peopleIn((track) => track.box);
+  }
 
-/**
- * The box around joints.
- * @param {number[][]} jointsPx (J, 2) px
- * @returns {Box}
- */
-export function tightBox(jointsPx) {
-  const [xs, ys] = [0, 1].map((axis) => jointsPx.map((p) => p[axis]));
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  return [left + 0.5, top + 0.5, Math.max(...xs) - left, Math.max(...ys) - top];
-}
+  /**
+   * Whether a box that the user drew is of a person who was only found.
+   * @param {Person} person
+   * @param {Box} drawn
+   */
+  isOf({ person, box, boxFrom }, drawn) {
+    const isGiven = this.tracks.get(person)?.isGiven ?? boxFrom === GIVEN;
+    return !isGiven && coverageOf(box, drawn) > MOST_COVERAGE;
+  }
 
-/**
- * @param {number} timeS
- * @param {import("../prediction.js").Person} person
- * @param {import("../pose.js").Pose | undefined} pose
- * @returns {Track}
- */
-function begun(timeS, person, pose) {
-  const track = {
-    timeS,
-    offset: /** @type {[number, number]} */ ([0, 0]),
-    excess: USUAL_EXCESS,
-    level: null,
-  };
-  if (person.boxFrom !== GIVEN || pose === undefined) return track;
-  const tight = tightBox(pose.jointsPx);
-  const side = longerSide(tight);
-  const [there, here] = [middleOf(person.box), middleOf(tight)];
-  const [across, down] = [0, 1].map((axis) =>
-    clipped((there[axis] - here[axis]) / side, -MOST_OFFSET, MOST_OFFSET),
-  );
-  track.offset = [across, down];
-  track.excess = clipped(
-    Math.log(longerSide(person.box) / side),
-    0,
-    MOST_EXCESS,
-  );
-  return track;
-}
+  /**
+   * The track of a person, a new one where the user made the box.
+   * @param {Person} person
+   */
+  trackOf({ person, box, boxFrom }) {
+    const known = this.tracks.get(person);
+    return known?.shown === box ? known : new Track(box, this.timeS, boxFrom);
+  }
 
-/**
- * The person's box, by what is known to be wrong with the joints'.
- * @param {Box} tight
- * @param {Track} track
- * @returns {Box}
- */
-function corrected(tight, { offset, excess }) {
-  const side = longerSide(tight);
-  const [x, y, width, height] = tight;
-  return enlarged(
-    [x + offset[0] * side, y + offset[1] * side, width, height],
-    Math.exp(excess),
-  );
-}
+  /**
+   * @param {(track: Track) => Box} boxOf
+   * @returns {Person[]}
+   */
+  peopleIn(boxOf) {
+    return [...this.tracks].map(([person, track]) => {
+      track.shown = boxOf(track);
+      const { shown: box, boxFrom, isLost } = track;
+      return { person, box, boxFrom, isLost };
+    });
+  }
 
-/**
- * The box with the size that it may have by now.
- * @param {Box} box
- * @param {Box} last
- * @param {number} sinceS
- * @returns {Box}
- */
-function sized(box, last, sinceS) {
-  const grown = Math.log(longerSide(box) / longerSide(last));
-  const followed = share(sinceS, grown > 0 ? GROW_S : SHRINK_S);
-  return enlarged(box, Math.exp((followed - 1) * grown));
-}
+  /** Parts with who was in doubt for too long. */
+  giveUp() {
+    for (const [person, track] of this.tracks) {
+      const doubtedS = track.isInDoubt ? this.timeS - track.wellS : 0;
+      if (track.isLost || doubtedS <= PATIENCE_S) continue;
+      track.goBack();
+      this.letGo(person);
+    }
+  }
 
-/** @param {Box} box @param {{width: number, height: number}} picture */
-function isInside([x, y, width, height], picture) {
-  const across = Math.min(x + width, picture.width) - Math.max(x, 0);
-  const down = Math.min(y + height, picture.height) - Math.max(y, 0);
-  const inside = Math.max(across, 0) * Math.max(down, 0);
-  const least = LEAST_SIDE * Math.max(picture.width, picture.height);
-  return (
-    inside >= LEAST_INSIDE * width * height && Math.max(width, height) >= least
-  );
-}
+  /**
+   * Follows a person no more; one who was given is looked for.
+   * @param {number} person
+   */
+  letGo(person) {
+    const track = this.tracks.get(person);
+    if (track?.isGiven) track.isLost = true;
+    else this.tracks.delete(person);
+  }
 
-/** @param {Box} box @param {Box} last */
-function isNear(box, last) {
-  const [here, there] = [middleOf(box), middleOf(last)];
-  const moved = Math.hypot(here[0] - there[0], here[1] - there[1]);
-  const grown = Math.log(longerSide(box) / longerSide(last));
-  return (
-    moved <= MOST_MOVED * longerSide(last) && Math.abs(grown) <= MOST_GROWN
-  );
-}
+  /**
+   * Goes on with who was lost where the network is sure to see them.
+   * @param {Track} track
+   * @param {Pose | undefined} pose
+   * @param {Poses} poses
+   */
+  findAgain(track, pose, poses) {
+    if (pose && this.isTaken(pose)) return;
+    track.learn(pose, track.shown, this.timeS, poses, LEAST_OF_LEVEL_AGAIN);
+    if (track.isInDoubt) return;
+    track.velocity = [0, 0];
+    track.isLost = false;
+  }
 
-/** @param {number | null} confidence @param {Track} track */
-function isUnsure(confidence, { level }) {
-  return (
-    confidence !== null && level !== null && confidence < LEAST_OF_LEVEL * level
-  );
-}
-
-/**
- * A box about the same middle.
- * @param {Box} box
- * @param {number} factor
- * @returns {Box}
- */
-function enlarged(box, factor) {
-  const [x, y] = middleOf(box);
-  const [width, height] = [box[2] * factor, box[3] * factor];
-  return [x - width / 2, y - height / 2, width, height];
-}
-
-/** @param {Box} box @returns {[number, number]} */
-function middleOf([x, y, width, height]) {
-  return [x + width / 2, y + height / 2];
-}
-
-/** @param {Box} box */
-function longerSide(box) {
-  return Math.max(box[2], box[3]);
-}
-
-/**
- * How much of a change is followed after a time.
- * @param {number} sinceS
- * @param {number} constantS
- */
-function share(sinceS, constantS) {
-  return 1 - Math.exp(-sinceS / constantS);
-}
-
-/** @param {number} value @param {number} low @param {number} high */
-function clipped(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
-/** @param {number[]} values */
-function meanOf(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  /** Whether a pose is of somebody who is followed. @param {Pose} pose */
+  isTaken({ jointsPx }) {
+    const box = tightBox(jointsPx);
+    return [...this.tracks.values()].some(
+      (track) => !track.isLost && iouOf(box, track.box) > TAKEN,
+    );
+  }
 }

@@ -9,14 +9,14 @@
  * @typedef {object} Settings
  * @property {number} minCutoff Hz, at rest: lower is steadier.
  * @property {number} beta Hz for each unit a second: higher lags less.
- * @property {number} slopeCutoff Hz, of the speed itself.
+ * @property {number} speedCutoff Hz, of the speed itself.
  */
 
 export class OneEuroFilter {
   /** @param {Settings} settings */
   constructor(settings) {
     this.settings = settings;
-    /** @type {{timeS: number, raw: number[], value: number[], slope: number[]}
+    /** @type {{timeS: number, raw: number[], value: number[], speed: number[]}
      *   | null} */
     this.last = null;
   }
@@ -24,30 +24,28 @@ export class OneEuroFilter {
   /**
    * @param {number} timeS Seconds, later than the one before.
    * @param {number[]} raw
+   * @param {number} unit What 1 of the values is in the speed's unit.
    * @returns {number[]} As many numbers, smoothed.
    */
-  filter(timeS, raw) {
+  filter(timeS, raw, unit = 1) {
     const { last } = this;
     if (last === null || timeS <= last.timeS) {
-      const slope = last?.slope ?? raw.map(() => 0);
+      const speed = last?.speed ?? raw.map(() => 0);
       const value = last?.value ?? raw;
-      this.last = { timeS: last?.timeS ?? timeS, raw, value, slope };
+      this.last = { timeS: last?.timeS ?? timeS, raw, value, speed };
       return value;
     }
-    const { minCutoff, beta, slopeCutoff } = this.settings;
+    const { minCutoff, beta, speedCutoff } = this.settings;
     const step = timeS - last.timeS;
-    const ofSlope = share(slopeCutoff, step);
-    const slope = raw.map((v, i) =>
-      mixed(last.slope[i], (v - last.raw[i]) / step, ofSlope),
+    const ofSpeed = share(speedCutoff, step);
+    const speed = raw.map((v, i) =>
+      mixed(last.speed[i], (v - last.raw[i]) / step, ofSpeed),
     );
-    const value = raw.map((v, i) =>
-      mixed(
-        last.value[i],
-        v,
-        share(minCutoff + beta * Math.abs(slope[i]), step),
-      ),
-    );
-    this.last = { timeS, raw, value, slope };
+    const value = raw.map((v, i) => {
+      const cutoff = minCutoff + beta * Math.abs(speed[i]) * unit;
+      return mixed(last.value[i], v, share(cutoff, step));
+    });
+    this.last = { timeS, raw, value, speed };
     return value;
   }
 }

@@ -1,20 +1,26 @@
-/** Poses of a video, steadied from frame to frame. */
+/**
+ * Poses of a video, steadied from frame to frame, as
+ * `keras_pose/people/smoothing.py` does with the same numbers: the joints from
+ * the root, the ray on which the root is seen, and how far along it.
+ */
 
 import { imageFromCamera } from "../geometry/camera.js";
 import { OneEuroFilter } from "./one_euro.js";
+import settings from "./settings.json" with { type: "json" };
 
-// Joints of a quick hand move at 5 m/s, jitter at some 100 mm/s.
-const OF_JOINTS = { minCutoff: 1.5, beta: 0.006, slopeCutoff: 1 };
-// The root's depth is what one image tells least.
-const OF_PLACE = { minCutoff: 1, beta: 0.003, slopeCutoff: 1 };
-const OF_DEPTH = { minCutoff: 0.4, beta: 0.001, slopeCutoff: 1 };
-
-const LONGEST_GAP_S = 1;
+const { beta, depth_share, gap_s, min_cutoff_hz, speed_cutoff_hz } =
+  settings.smoothing;
+const PLANE = { minCutoff: min_cutoff_hz, beta, speedCutoff: speed_cutoff_hz };
+// One image says least about depth.
+const DEPTH = {
+  minCutoff: depth_share * min_cutoff_hz,
+  beta: depth_share * beta,
+  speedCutoff: speed_cutoff_hz,
+};
 
 export class Smoother {
   constructor() {
-    /** @type {Map<number, {timeS: number, joints: OneEuroFilter,
-     *   place: OneEuroFilter, depth: OneEuroFilter}>} */
+    /** @type {Map<number, ReturnType<typeof filtersFrom>>} */
     this.people = new Map();
   }
 
@@ -37,48 +43,62 @@ export class Smoother {
    * @returns {import("../pose.js").Pose}
    */
   smoothPerson(timeS, pose, { skeleton, intrinsics }) {
-    let filters = this.people.get(pose.person);
-    const gapS = timeS - (filters?.timeS ?? -Infinity);
-    // Time goes back where a video begins again.
-    if (filters === undefined || gapS < 0 || gapS > LONGEST_GAP_S) {
-      filters = {
-        timeS,
-        joints: new OneEuroFilter(OF_JOINTS),
-        place: new OneEuroFilter(OF_PLACE),
-        depth: new OneEuroFilter(OF_DEPTH),
-      };
-      this.people.set(pose.person, filters);
-    }
-    filters.timeS = timeS;
-    const flat = filters.joints.filter(timeS, pose.jointsMm.flat());
-    const jointsMm = pose.jointsMm.map((_, row) =>
-      flat.slice(3 * row, 3 * row + 3),
+    const filters = this.filtersOf(pose.person, timeS);
+    const plane = filters.plane.filter(
+      timeS,
+      pose.jointsMm.flatMap(([x, y]) => [x, y]),
     );
-    const [x, y, z] = pose.jointsCameraMm[skeleton.root];
-    // On the ray the place is seen at, so that depth cannot pull it aside.
-    const seen = filters.place.filter(timeS, [
-      (x / z) * RAY_SCALE,
-      (y / z) * RAY_SCALE,
+    const behind = filters.behind.filter(
+      timeS,
+      pose.jointsMm.map(([, , z]) => z),
+    );
+    const jointsMm = behind.map((z, row) => [
+      plane[2 * row],
+      plane[2 * row + 1],
+      z,
     ]);
-    const [depth] = filters.depth.filter(timeS, [z]);
-    const root = [
-      (seen[0] / RAY_SCALE) * depth,
-      (seen[1] / RAY_SCALE) * depth,
-      depth,
-    ];
-    const jointsCameraMm = jointsMm.map((joint) =>
-      joint.map((v, axis) => v + root[axis]),
+    const [x, y, far] = pose.jointsCameraMm[skeleton.root];
+    // The logarithm: twice as far is as much for who is near and far. And along
+    // the ray, so that nobody slides off the picture meanwhile.
+    const [logarithm] = filters.depth.filter(timeS, [Math.log(far)], far);
+    const ray = filters.ray.filter(timeS, [x / far, y / far], far);
+    const depth = Math.exp(logarithm);
+    const jointsCameraMm = jointsMm.map((joint) => [
+      joint[0] + ray[0] * depth,
+      joint[1] + ray[1] * depth,
+      joint[2] + depth,
+    ]);
+    if (jointsCameraMm.some((joint) => joint[2] <= 0)) {
+      this.people.delete(pose.person); // no camera sees it
+      return pose;
+    }
+    const jointsPx = jointsCameraMm.map((joint) =>
+      imageFromCamera(joint, intrinsics),
     );
-    return {
-      ...pose,
-      jointsMm,
-      jointsCameraMm,
-      jointsPx: jointsCameraMm.map((joint) =>
-        imageFromCamera(joint, intrinsics),
-      ),
-    };
+    return { ...pose, jointsMm, jointsCameraMm, jointsPx };
+  }
+
+  /**
+   * Those of a person, fresh after a gap, or where a video begins again.
+   * @param {number} person
+   * @param {number} timeS
+   */
+  filtersOf(person, timeS) {
+    const known = this.people.get(person);
+    const gapS = timeS - (known?.timeS ?? -Infinity);
+    const filters = known && gapS >= 0 && gapS <= gap_s ? known : filtersFrom();
+    filters.timeS = timeS;
+    this.people.set(person, filters);
+    return filters;
   }
 }
 
-// Brings x / z to mm at an ordinary distance, for which the settings are made.
-const RAY_SCALE = 3000;
+function filtersFrom() {
+  return {
+    timeS: 0,
+    plane: new OneEuroFilter(PLANE),
+    behind: new OneEuroFilter(DEPTH),
+    ray: new OneEuroFilter(PLANE),
+    depth: new OneEuroFilter(DEPTH),
+  };
+}

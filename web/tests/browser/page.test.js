@@ -153,6 +153,28 @@ test("the camera is followed, paused and given back", { skip }, async () => {
   await page.context().close();
 });
 
+test("who hides is looked for", { skip }, async () => {
+  const { page, faults } = await openPage(site, { permissions: ["camera"] });
+  await openModel(page, model);
+  await page.click("#webcam");
+  await page.locator("#timing").filter({ hasText: "frames a second" }).waitFor();
+  await drag(page, [0.3, 0.2], [0.6, 0.8]);
+  const worker = page.workers().find((one) => one.url().startsWith("blob:"));
+  await worker.evaluate(() => {
+    const post = self.postMessage.bind(self);
+    self.postMessage = (answer) => {
+      answer.result.poses.people = [];
+      post(answer);
+    };
+  });
+  await page.locator("#people tr", { hasText: "looked for" }).waitFor();
+  await page.locator("#scene-empty", { hasText: "Looking for" }).waitFor();
+  const { content } = await savedJson(page);
+  assert.deepEqual(content.frames.at(-1).people, []);
+  assert.deepEqual(faults, []);
+  await page.context().close();
+});
+
 test("what goes wrong is said in a sentence", { skip }, async () => {
   const { page, faults } = await openPage(site);
   const damaged = join(folder, "damaged.tflite");
